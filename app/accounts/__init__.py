@@ -1,0 +1,1 @@
+"""Organisations, their people, their API keys and their settings."""

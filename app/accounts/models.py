@@ -1,0 +1,91 @@
+"""Tables of accounts: organizations, users, memberships, api_keys, settings."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.data.base import Base, Stamped, TenantModel, new_id
+from app.data.types import Json, UtcDateTime
+
+ROLES = ("owner", "admin", "member", "viewer")
+
+
+class Organization(Base, Stamped):
+    """A tenant: the seller whose invoices these are. The root that org_id points to."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    tier: Mapped[str] = mapped_column(sa.String(60))
+
+
+class User(Base, Stamped):
+    """A person. May belong to several organisations, so the row is nobody's tenant data."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(sa.String(254))
+    email_key: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+
+
+class Membership(TenantModel, Stamped):
+    """A user's role in an organisation."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (sa.UniqueConstraint("org_id", "user_id"),)
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    role: Mapped[str] = mapped_column(sa.String(20))
+
+
+class ApiKey(TenantModel, Stamped):
+    """A key. The secret itself is not kept: `hash` is its SHA-256, `prefix` and `last_four` are for people."""
+
+    __tablename__ = "api_keys"
+
+    name: Mapped[str] = mapped_column(sa.String(100))
+    prefix: Mapped[str] = mapped_column(sa.String(20))
+    last_four: Mapped[str] = mapped_column(sa.String(4))
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    actor_type: Mapped[str] = mapped_column(sa.String(20), default="service")
+    ip_allowlist: Mapped[list[str]] = mapped_column(Json, default=list)
+    user_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id"))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+    key = ""  # the secret, on the instance that was just made and nowhere else
+
+
+class Settings(TenantModel, Stamped):
+    """How one organisation invoices. One row each, made with the organisation."""
+
+    __tablename__ = "settings"
+    __table_args__ = (sa.UniqueConstraint("org_id"),)
+
+    currency: Mapped[str] = mapped_column(sa.String(3), default="EUR")
+    timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
+    locale: Mapped[str] = mapped_column(sa.String(20), default="en")
+    payment_terms: Mapped[str] = mapped_column(sa.String(60), default="Net 30")
+    tax_inclusive: Mapped[bool] = mapped_column(default=False)
+    rounding: Mapped[str] = mapped_column(sa.String(10), default="group")
+    seller: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    invoice_notes: Mapped[str | None] = mapped_column(sa.Text)
+    invoice_terms: Mapped[str | None] = mapped_column(sa.Text)
+    invoice_footer: Mapped[str | None] = mapped_column(sa.Text)
+    brand_color: Mapped[str] = mapped_column(sa.String(7), default="#1f4e79")
+    logo: Mapped[str | None] = mapped_column(sa.Text, deferred=True)
+
+    organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def name(self) -> str:
+        """The organisation's name, which stands beside the settings on the wire."""
+        return self.organization.name

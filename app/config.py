@@ -1,0 +1,206 @@
+"""Settings: BILLHOOK_* variables over instance/billhook.toml over the defaults below, validated once at boot.
+
+A bad value never reaches the running program: `load` collects every problem, one sentence each, and stops the boot.
+The fields of `Settings` are the whole list of what can be configured; the README's table is checked against it.
+"""
+
+import contextlib
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+PREFIX = "BILLHOOK_"
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class BootError(SystemExit):
+    """The process cannot start; the message is one sentence per problem and is printed instead of a traceback."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(f"billhook: {problem}" for problem in problems))
+        self.problems = problems
+
+
+def _setting(default: Any, doc: str) -> Any:  # noqa: ANN401 - a dataclass field stands for a value of the field's type
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator may set. Each field is the variable BILLHOOK_<NAME> and the key <name> of billhook.toml."""
+
+    instance_path: Path = _setting(PROJECT / "instance", "folder of the database, files and secret; variable only")
+    database_url: str = _setting("", "sqlite:///FILE or postgresql://…; default: billhook.db in the instance folder")
+    redis_url: str = _setting("", "redis://…; `flask doctor` checks it; the core needs none")
+    secret_key: str = _setting("", "signs file links; default: made once and kept in the instance folder")
+    base_url: str = _setting("", "public address written into links, e.g. https://billing.example.com")
+    files_path: Path = _setting(Path(), "folder of generated documents; default: files in the instance folder")
+    file_link_seconds: int = _setting(3600, "how long a signed file link works, 60 to 604800")
+    max_body_bytes: int = _setting(2 * 1024 * 1024, "largest request body, 1024 to 104857600")
+    pdf_seconds: int = _setting(20, "longest time one PDF may take, 1 to 120")
+    database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    default_tier: str = _setting("enterprise", "tier of a new organisation")
+    tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
+
+
+def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read and validate the settings.
+
+    `overrides` (tests, embedding programs) win over the environment, which wins over the file.
+    Raises BootError naming every problem found.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    given = dict(overrides or {})
+    instance = Path(given.get("instance_path") or environ.get(f"{PREFIX}INSTANCE_PATH") or PROJECT / "instance")
+    values: dict[str, Any] = {"instance_path": instance.absolute()}
+    values |= _from_file(instance / "billhook.toml", problems)
+    values |= _from_environment(environ)
+    values |= {name: value for name, value in given.items() if name != "instance_path"}
+    cleaned = {name: _clean(name, value, problems) for name, value in values.items()}
+    if problems:
+        raise BootError(problems)
+    return _with_defaults(Settings(**cleaned))
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Sentences on BILLHOOK_* variables that are no setting, for the log and the doctor: most are typing errors."""
+    known = {PREFIX + f.name.upper() for f in fields(Settings)}
+    found = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_"):
+            near = difflib.get_close_matches(name, known, n=1)
+            found.append(f"{name} is not a setting{f'; did you mean {near[0]}?' if near else '.'}")
+    return found
+
+
+def _from_file(path: Path, problems: list[str]) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path} is not valid TOML: {error}.")
+        return {}
+    known = {f.name for f in fields(Settings)} - {"instance_path"}
+    for name in sorted(content.keys() - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        problems.append(f"{path}: '{name}' is not a setting{f'; did you mean {near[0]}?' if near else '.'}")
+    return {name: value for name, value in content.items() if name in known}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = [f.name for f in fields(Settings) if f.name not in {"instance_path", "tiers"}]
+    found = {name: environ.get(PREFIX + name.upper(), "") for name in names}
+    return {name: value for name, value in found.items() if value != ""}
+
+
+_RANGES = {
+    "file_link_seconds": (60, 604_800),
+    "max_body_bytes": (1024, 104_857_600),
+    "pdf_seconds": (1, 120),
+    "database_pool": (1, 200),
+}
+
+
+def _clean(name: str, value: Any, problems: list[str]) -> Any:  # noqa: ANN401 - values come as text, TOML or objects
+    def refuse(rule: str) -> NoReturn:
+        raise ValueError(rule)
+
+    try:
+        if name in _RANGES:
+            return _whole_number(value, *_RANGES[name])
+        if name in {"instance_path", "files_path"}:
+            return Path(value)
+        if name == "tiers":
+            return tuple(value) if isinstance(value, (list, tuple)) else refuse("must be a list of [[tiers]] tables")
+        if not isinstance(value, str):
+            refuse("must be text")
+        return _TEXT_RULES.get(name, lambda text: text)(value)
+    except ValueError as error:
+        problems.append(f"{PREFIX}{name.upper()} {error}.")
+        return None
+
+
+def _whole_number(value: object, low: int, high: int) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ValueError(f"must be a whole number from {low} to {high}, not {text!r}")
+    return int(text)
+
+
+def _database_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme == "sqlite":
+        if rest.strip("/") in {"", ":memory:"}:
+            raise ValueError("must name a file for SQLite, e.g. sqlite:////var/lib/billhook/billhook.db")
+        return text
+    raise ValueError("must start with sqlite:/// or postgresql://")
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an http(s) address such as https://billing.example.com")
+    return text.rstrip("/")
+
+
+def _redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32:  # noqa: PLR2004 - 32 characters, the length of a 128-bit key in hexadecimal
+        raise ValueError("must have at least 32 characters")
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError(f"must be DEBUG, INFO, WARNING or ERROR, not {text!r}")
+    return text.upper()
+
+
+_TEXT_RULES = {
+    "database_url": _database_url,
+    "base_url": _http_url,
+    "redis_url": _redis_url,
+    "secret_key": _secret,
+    "log_level": _log_level,
+}
+
+
+def _with_defaults(settings: Settings) -> Settings:
+    """Fill what depends on the instance folder, and make the secret on the first start."""
+    values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+    try:
+        settings.instance_path.mkdir(parents=True, exist_ok=True)
+        values["secret_key"] = settings.secret_key or _kept_secret(settings.instance_path / "secret_key")
+    except OSError as error:
+        raise BootError([f"{PREFIX}INSTANCE_PATH {settings.instance_path} cannot be written: {error.strerror}."]) from error
+    values["database_url"] = settings.database_url or f"sqlite:///{settings.instance_path / 'billhook.db'}"
+    values["files_path"] = settings.files_path if settings.files_path != Path() else settings.instance_path / "files"
+    return Settings(**values)
+
+
+def _kept_secret(path: Path) -> str:
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        # A hard link appears whole or not at all: of two processes that start at once, both read the first one's secret.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,1 @@
+"""Customers: whom the organisation sells to, and what they owe."""

@@ -1,0 +1,1 @@
+"""The data layer: declarative base, column types, tenancy, the unit of work, migrations."""

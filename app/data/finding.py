@@ -1,0 +1,35 @@
+"""Finding rows of the current organisation, the way every service does it."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.base import ExecutableOption
+
+from app.data.base import TenantModel
+from app.data.tenancy import current_organization
+from app.extensions import db
+
+Row = TypeVar("Row", bound=TenantModel)
+
+
+def find(model: type[Row], row_id: UUID, *options: ExecutableOption, lock: bool = False) -> Row | None:
+    """The current organisation's row with this id that is not deleted, or None; `lock` holds it until the commit."""
+    query = sa.select(model).where(model.org_id == current_organization(), model.id == row_id).options(*options)
+    if hasattr(model, "deleted_at"):
+        query = query.where(model.deleted_at.is_(None))
+    if lock:
+        # Objects loaded before the lock was ours may be stale.
+        query = query.with_for_update(of=model).execution_options(populate_existing=True)
+    return db.session.scalars(query).unique().one_or_none()
+
+
+def taken(model: type[TenantModel], column: InstrumentedAttribute[Any], value: object, but: UUID | None = None) -> bool:
+    """Whether another living row of the organisation holds this value."""
+    query = sa.select(model.id).where(model.org_id == current_organization(), column == value)
+    if hasattr(model, "deleted_at"):
+        query = query.where(model.deleted_at.is_(None))
+    if but:
+        query = query.where(model.id != but)
+    return db.session.execute(query.limit(1)).first() is not None

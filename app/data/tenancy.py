@@ -1,0 +1,124 @@
+"""Whose data may be seen: the current organisation, and the filter that applies it to every ORM statement.
+
+Three locks hold tenants apart: keys that carry org_id (base.py), the filter below, and on PostgreSQL row-level
+security fed by `apply_to_connection`. Without a current organisation a statement on a tenant table raises. Crossing
+organisations needs the named context manager `crossing`, which states its reason.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from flask import has_app_context
+from sqlalchemy import Connection
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from app.data import clock
+from app.data.base import TenantModel
+from app.extensions import db
+
+
+class NoOrganization(RuntimeError):  # noqa: N818 - reads as what is the matter
+    """Tenant data was asked for while no organisation was set. A bug, never a user's fault."""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """The organisation that the running code works for, and the time zone that says which day it is there."""
+
+    org_id: UUID
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Permission to see every organisation's rows, with the reason."""
+
+    reason: str
+
+
+_current: ContextVar[Tenant | Crossing | None] = ContextVar("organization", default=None)
+_NOBODY = UUID(int=0)
+
+
+def current_organization() -> UUID:
+    """The organisation that the running code works for. Raises NoOrganization."""
+    return _tenant().org_id
+
+
+def today() -> date:
+    """The current date where the current organisation is. Raises NoOrganization."""
+    return clock.today(_tenant().timezone)
+
+
+def _tenant() -> Tenant:
+    scope = _current.get()
+    if not isinstance(scope, Tenant):
+        raise NoOrganization("no organisation is set")
+    return scope
+
+
+@contextmanager
+def organization(org_id: UUID, timezone: str) -> Iterator[None]:
+    """Work for one organisation: reads are filtered by it and inserts belong to it."""
+    with _scope(Tenant(org_id, timezone)):
+        yield
+
+
+@contextmanager
+def crossing(reason: str) -> Iterator[None]:
+    """See all organisations. For operators' commands, authentication and checks alone; inserts still need org_id."""
+    with _scope(Crossing(reason)):
+        yield
+
+
+@contextmanager
+def _scope(scope: Tenant | Crossing) -> Iterator[None]:
+    token = _current.set(scope)
+    _reapply()
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        _reapply()
+
+
+def _reapply() -> None:
+    """A transaction that is already open learns of the change, so that row-level security never lags behind."""
+    if has_app_context() and db.session.registry.has() and (session := db.session()).in_transaction() and session.is_active:
+        apply_to_connection(session.connection())
+
+
+def apply_to_connection(connection: Connection) -> None:
+    """Tell PostgreSQL's row-level security who asks, for this transaction only."""
+    if connection.dialect.name != "postgresql":
+        return
+    scope = _current.get()
+    org = str(scope.org_id) if isinstance(scope, Tenant) else ""
+    cross = "on" if isinstance(scope, Crossing) else ""
+    connection.exec_driver_sql(
+        "SELECT set_config('app.org_id', %s, true), set_config('app.crossing', %s, true)", (org, cross)
+    )
+
+
+def filter_statement(state: ORMExecuteState) -> None:
+    """Session event do_orm_execute: restrict every statement on a TenantModel to the current organisation."""
+    scope = _current.get()
+    if isinstance(scope, Crossing):
+        return
+    if scope is None:
+        tenants = [mapper for mapper in state.all_mappers if issubclass(mapper.class_, TenantModel)]
+        if tenants:
+            raise NoOrganization(f"{tenants[0].class_.__name__} was queried while no organisation is set")
+    org_id = scope.org_id if scope else _NOBODY
+    state.statement = state.statement.options(
+        with_loader_criteria(TenantModel, lambda cls: cls.org_id == org_id, include_aliases=True)
+    )
+
+
+def after_begin(session: Session, transaction: object, connection: Connection) -> None:  # noqa: ARG001 - event signature
+    """Session event after_begin: a transaction starts with its organisation told to the database."""
+    apply_to_connection(connection)

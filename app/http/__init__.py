@@ -1,0 +1,1 @@
+"""The HTTP layer: guarded blueprints, one error envelope, exact JSON, paging, OpenAPI."""

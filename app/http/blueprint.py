@@ -1,0 +1,113 @@
+"""The Blueprint every feature uses: it refuses unguarded routes and writes what the guard knows into OpenAPI.
+
+It leans on two private members of flask-smorest (`_store_endpoint_docs`, `_prepare_doc_cbks`); the minor version is
+pinned and tests/architecture holds a test on each.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import Any
+
+import flask
+import flask_smorest
+from flask import Response
+from marshmallow import Schema
+
+from app.http.guard import LOWEST_TIER, SAFE_METHODS, Guard
+from app.http.parsing import BodyParser
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class UnguardedRouteError(RuntimeError):
+    """A route was defined without @requires or @public, or with the decorators in the wrong order."""
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A feature's routes. Decorators from the outside in: route, requires or public, arguments, response."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+    def __init__(self, name: str, import_name: str, *, description: str, url_prefix: str = "/api/v1") -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix, description=description)
+        self._prepare_doc_cbks.append(self._prepare_guard_doc)
+
+    def route(self, rule: str, *, methods: tuple[str, ...] = ("GET",), **options: Any) -> Decorator:  # noqa: ANN401
+        """Register a view. Raises UnguardedRouteError, or ValueError when the endpoint's name is taken."""
+        decorator: Decorator = super().route(rule, methods=list(methods), **options)
+        return decorator
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        """Refuse a second view of the same name instead of renaming it silently."""
+        name = endpoint or view_func.__name__
+        if name in self._endpoints:
+            raise ValueError(f"{self.name}.{name} is already a route")
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:  # noqa: ANN401
+        """Parse the body (or the query) with a schema and pass the result on. See flask-smorest."""
+        decorator: Decorator = super().arguments(schema, location=location, **options)
+        return decorator
+
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:  # noqa: ANN401
+        """Write the view's result with a schema; `Created` results add a Location header. See flask-smorest."""
+        instance = schema() if isinstance(schema, type) and issubclass(schema, Schema) else schema
+        documented: Decorator = super().response(status_code, instance, **options)
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def write(*args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
+                result = view(*args, **kwargs)
+                if isinstance(result, Response):
+                    return result
+                if instance is None:
+                    return Response(status=status_code)
+                response = Response(flask.json.dumps(instance.dump(result)), status_code, mimetype="application/json")
+                if status_code == 201 and (identity := getattr(result, "id", None)):  # noqa: PLR2004 - Created
+                    response.headers["Location"] = f"{flask.request.path}/{identity}"
+                return response
+
+            # flask-smorest's own decorator is used for its notes alone; the writing above replaces the rest of it.
+            write._apidoc = documented(view)._apidoc  # type: ignore[attr-defined]  # noqa: SLF001
+            return write
+
+        return decorate
+
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:  # noqa: ANN401
+        methods = sorted(obj.methods) if isinstance(obj, type) else []
+        for view in [getattr(obj, method.lower()) for method in methods] or [obj]:
+            if not isinstance(getattr(view, "guard", None), Guard):
+                raise UnguardedRouteError(f"{self.name}.{endpoint}: {view.__qualname__} has no @requires or @public")
+        super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
+        for method, notes in self._docs[endpoint].items():
+            if method != "parameters":
+                view = getattr(obj, method) if isinstance(obj, type) else obj
+                notes["guard"], notes["operation_id"] = view.guard, view.__name__
+
+    def _prepare_guard_doc(self, doc: dict[str, Any], notes: dict[str, Any], **context: Any) -> dict[str, Any]:  # noqa: ANN401
+        guard: Guard = notes["guard"]
+        doc.setdefault("operationId", notes["operation_id"])
+        doc["security"] = [] if guard.public else [{"apiKey": [guard.scope] if guard.scope else []}]
+        if not guard.public:
+            doc["x-required-scope"], doc["x-required-tier"] = guard.scope, guard.tier
+        responses = doc.setdefault("responses", {})
+        for status in error_statuses(guard, doc, context["method"]):
+            responses.setdefault(str(status), {"$ref": f"#/components/responses/Error{status}"})
+        return deepcopy(doc)
+
+
+def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
+    """Every failure that an operation may answer with, from what it declares."""
+    found = [429, 500]
+    if not guard.public:
+        found.append(401)
+        found += [402] if guard.tier != LOWEST_TIER else []
+        found += [403] if guard.scope else []
+    if "requestBody" in doc:
+        found += [400, 413, 415, 422]
+    elif doc.get("parameters"):
+        found.append(422)
+    if method.upper() not in SAFE_METHODS and guard.writes is not False:
+        found.append(409)
+    return sorted(found)

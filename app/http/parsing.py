@@ -1,0 +1,46 @@
+"""Reading requests: the body must be JSON in UTF-8 within its bound, the query must hold known parameters only."""
+
+from typing import Any, ClassVar
+
+import flask
+import marshmallow
+from flask import Request
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.http.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+
+
+class BodyParser(FlaskParser):
+    """webargs for Flask with the refusals of the API: 400, 413 and 415 before any field is looked at."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "json": None,  # the schema decides; ours raise
+        "query": marshmallow.RAISE,
+    }
+
+    def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:  # noqa: ANN401, ARG002 - webargs' signature
+        """The parsed body; {} when there is none. Raises BadRequest, PayloadTooLarge or UnsupportedMediaType."""
+        body = read_body(req)
+        if not body:
+            return {}
+        if not req.is_json:
+            raise UnsupportedMediaType("The body must be JSON, sent with Content-Type: application/json.")
+        try:
+            return flask.json.loads(body)
+        except RecursionError as error:
+            raise BadRequest("The JSON is nested too deeply.") from error
+        except UnicodeDecodeError as error:
+            raise BadRequest("The body is not valid UTF-8.") from error
+        except ValueError as error:
+            raise BadRequest("The body is not valid JSON.") from error
+
+
+def read_body(req: Request) -> bytes:
+    """The raw body. Raises PayloadTooLarge, also for a body sent in chunks without a length."""
+    try:
+        return req.get_data(cache=True)
+    except RequestEntityTooLarge as error:
+        bound = flask.current_app.config["MAX_CONTENT_LENGTH"]
+        raise PayloadTooLarge(f"The body is larger than {bound} bytes.", details={"max_bytes": bound}) from error

@@ -1,0 +1,1 @@
+"""Invoices: drafts, issue, and the totals of any document."""

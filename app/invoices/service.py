@@ -1,0 +1,305 @@
+"""What can be done with invoices. Guards first; the number is the last statement of an issue; no commit here."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import joinedload, selectinload
+
+from app import money
+from app.accounts.models import Settings
+from app.accounts.service import get_settings
+from app.customers import service as customers
+from app.customers.models import Customer
+from app.data import clock, tenancy
+from app.data.base import new_id
+from app.extensions import db
+from app.http.errors import Conflict, Invalid
+from app.http.finding import find_or_404, refuse_taken
+from app.invoices.content import Content, compose, refuse_differences
+from app.invoices.fingerprint import fingerprint
+from app.invoices.models import Invoice, InvoiceLine
+from app.invoices.status import DRAFT, ISSUED
+from app.numbering import service as numbering
+
+KIND = "invoice"
+WHOLE = (selectinload(Invoice.lines), joinedload(Invoice.customer))
+
+# What may still change on an issued invoice: nothing that a tax inspector reads.
+OPEN_AFTER_ISSUE = frozenset({"internal_notes", "extra", "reference", "due_date"})
+
+_PLAIN = ("reference", "po_number", "buyer_reference", "contract_number", "project_number", "language", "internal_notes",
+          "supply_date", "period_start", "period_end", "external_id")
+_LINE = ("item_id", "sku", "gtin", "buyer_item_id", "name", "description", "quantity", "unit", "unit_code", "unit_price",
+         "price_base_quantity", "period_start", "period_end")
+
+
+def get_invoice(invoice_id: UUID) -> Invoice:
+    """An invoice with lines and parties. Raises NotFound."""
+    return _shown(find_or_404(Invoice, invoice_id, "invoice", *WHOLE))
+
+
+def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
+    """Make a draft. Raises Invalid, Conflict when its external id or its own number is taken."""
+    refuse_taken(Invoice, Invoice.external_id, data.get("external_id"), field="external_id")
+    series = numbering.series_for(KIND, data.get("series_id"))
+    number = data.get("number")
+    if number and not series.manual:
+        raise Invalid({"number": "Is given out by the series; only a manual series takes yours."})
+    if series.manual and not number and series.assign == "on_create":
+        raise Invalid({"number": "Is needed: the series is manual."})
+    invoice = Invoice(org_id=tenancy.current_organization(), id=new_id(), series_id=series.id, state=DRAFT)
+    _fill(invoice, data, strict=strict)
+    db.session.add(invoice)
+    db.session.flush()
+    if number:
+        invoice.number = numbering.claim(series, number, invoice.id)
+    elif series.assign == "on_create":
+        invoice.number = numbering.allocate(series, invoice.id, invoice.issue_date)
+    db.session.flush()
+    return invoice
+
+
+def replace_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = False) -> Invoice:
+    """Put a new content in a draft's place. Raises NotFound, Conflict when it is no draft, Invalid."""
+    invoice = _locked(invoice_id)
+    _refuse_unless_draft(invoice, "changed")
+    _refuse_renumbering(invoice, data)
+    if data.get("external_id"):
+        refuse_taken(Invoice, Invoice.external_id, data["external_id"], field="external_id", but=invoice.id)
+    _fill(invoice, data, strict=strict)
+    invoice.updated_at = clock.now()
+    db.session.flush()
+    return invoice
+
+
+def change_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = False) -> Invoice:
+    """Change parts of a draft, or the non-fiscal fields of an issued invoice. Raises NotFound, Conflict, Invalid."""
+    invoice = _locked(invoice_id)
+    if invoice.state == DRAFT:
+        return replace_invoice(invoice_id, as_input(invoice, without=data) | data, strict=strict)
+    fixed = sorted(data.keys() - OPEN_AFTER_ISSUE)
+    if fixed:
+        text = "Is fixed: the invoice is issued. Correct it with a credit note."
+        raise Conflict(f"An issued invoice keeps its {fixed[0]}.", details={"fields": dict.fromkeys(fixed, [text])})
+    if "due_date" in data and (data["due_date"] is None or data["due_date"] < invoice.due_date):
+        raise Invalid({"due_date": f"May only become later than {invoice.due_date} on an issued invoice."})
+    for name, value in data.items():
+        setattr(invoice, name, value)
+    invoice.updated_at = clock.now()
+    db.session.flush()
+    return _shown(invoice)
+
+
+def delete_invoice(invoice_id: UUID) -> None:
+    """Put a draft into the trash; its number, if it has one, is handed out again first. Raises NotFound, Conflict."""
+    invoice = _locked(invoice_id)
+    _refuse_unless_draft(invoice, "deleted")
+    if invoice.number:
+        numbering.release(invoice.series_id, invoice.id)
+        invoice.number = None
+    invoice.deleted_at = clock.now()
+
+
+def issue_invoice(invoice_id: UUID) -> Invoice:
+    """Issue a draft: date it, freeze parties, rate and totals, and give it its number. Raises NotFound, Conflict, Invalid."""
+    invoice = _locked(invoice_id)
+    _refuse_unless_draft(invoice, "issued")
+    settings = get_settings()
+    _date_for_issue(invoice, settings)
+    if invoice.amount_due < 0:
+        raise Invalid({"total": "An invoice does not ask for less than nothing; use a credit note."})
+    series = numbering.series_for(KIND, invoice.series_id)
+    if series.manual and not invoice.number:
+        raise Invalid({"number": "Is needed: the series is manual."})
+    _freeze(invoice, settings)
+    db.session.flush()
+    invoice.number = invoice.number or numbering.allocate(series, invoice.id, invoice.issue_date)
+    invoice.state, invoice.issued_at = ISSUED, clock.now()
+    invoice.content_hash = fingerprint(invoice)
+    db.session.flush()
+    return invoice
+
+
+def next_number(series_id: UUID | None) -> dict[str, Any]:
+    """The number the next invoice would get; nothing is reserved. Raises Invalid for an unknown series."""
+    series = numbering.series_for(KIND, series_id)
+    return {"number": numbering.preview(series, tenancy.today()), "series_id": series.id}
+
+
+def calculate(data: dict[str, Any]) -> dict[str, Any]:
+    """The totals of a document and each step that led to them. Stores nothing. Raises Invalid."""
+    customer = customers.resolve(data["customer_id"]) if data.get("customer_id") else None
+    content = compose(data, get_settings(), customer, explain=True)
+    totals, currency = content.totals, content.currency
+    names = ("subtotal", "discount_total", "charge_total", "tax_total", "total", "withholding_total", "rounding")
+    amounts = {name: getattr(totals, name) for name in names}
+    return amounts | {
+        "currency": currency, "tax_inclusive": content.tax_inclusive, "amount_due": totals.payable,
+        "lines": [{"net": line.net, "tax": line.tax, "gross": line.gross, "currency": currency} for line in totals.lines],
+        "taxes": [{**row, "currency": currency} for row in content.tax_rows()],
+        "withholding": [{**row, "currency": currency} for row in content.withholding_rows()],
+        "warnings": content.warnings, "steps": [{**_step(step)} for step in content.steps],
+    }
+
+
+def _step(step: money.Step) -> dict[str, str]:
+    return {"rule": step.rule, "path": step.path, "text": step.text, "value": step.value}
+
+
+def _locked(invoice_id: UUID) -> Invoice:
+    return find_or_404(Invoice, invoice_id, "invoice", *WHOLE, lock=True)
+
+
+def _shown(invoice: Invoice) -> Invoice:
+    if invoice.seller_snapshot is None:
+        invoice.live_seller = seller_block(get_settings())
+    return invoice
+
+
+def _refuse_unless_draft(invoice: Invoice, deed: str) -> None:
+    if invoice.state != DRAFT:
+        raise Conflict(f"Only a draft can be {deed}; this invoice is {invoice.status}.", details={"status": invoice.status})
+
+
+def _refuse_renumbering(invoice: Invoice, data: Mapping[str, Any]) -> None:
+    if data.get("series_id") and data["series_id"] != invoice.series_id:
+        if invoice.number:
+            raise Conflict("The draft has a number of its series already.",
+                           details={"fields": {"series_id": ["Is fixed by the draft's number."]}})
+        invoice.series_id = numbering.series_for(KIND, data["series_id"]).id
+    if data.get("number") and data["number"] != invoice.number:
+        series = numbering.series_for(KIND, invoice.series_id)
+        if not series.manual:
+            raise Invalid({"number": "Is given out by the series; only a manual series takes yours."})
+        numbering.release(series.id, invoice.id)
+        invoice.number = numbering.claim(series, data["number"], invoice.id)
+
+
+def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> None:
+    """Write a whole content into a draft: what `data` leaves out goes back to its default."""
+    settings, customer = get_settings(), _customer(data)
+    kept = {UUID(tax_id) for line in invoice.lines for tax_id in line.tax_ids} if invoice.version else set()
+    content = compose(data, settings, customer, kept_taxes=kept)
+    if strict:
+        refuse_differences(content)
+    invoice.customer, invoice.customer_id = customer, customer.id
+    invoice.payment_terms = data.get("payment_terms") or customer.payment_terms or settings.payment_terms
+    for name in _PLAIN:
+        setattr(invoice, name, data.get(name))
+    invoice.extra = data.get("extra", {})
+    invoice.notes = data.get("notes", settings.invoice_notes)
+    invoice.terms = data.get("terms", settings.invoice_terms)
+    invoice.base_currency, invoice.exchange_rate = settings.currency, data.get("exchange_rate")
+    invoice.rounding_mode = settings.rounding
+    _date(invoice, data.get("issue_date"), data.get("due_date"))
+    _write_content(invoice, data, content)
+    invoice.live_seller, invoice.warnings = seller_block(settings), tuple(content.warnings)
+
+
+def _customer(data: dict[str, Any]) -> Customer:
+    return customers.inline(data["customer"]) if "customer" in data else customers.resolve(data["customer_id"])
+
+
+def _date(invoice: Invoice, issue_date: date | None, due: date | None) -> None:
+    """Date a draft: as given, or as if it were issued today."""
+    invoice.issue_date, invoice.issue_date_fixed = issue_date or tenancy.today(), issue_date is not None
+    try:
+        invoice.due_date = due or money.due_date(invoice.payment_terms, invoice.issue_date)
+    except money.UnknownTerms as error:
+        raise Invalid({"payment_terms": str(error)}) from error
+    invoice.due_date_fixed = due is not None
+    if invoice.due_date < invoice.issue_date:
+        raise Invalid({"due_date": f"Must not be before the issue date, {invoice.issue_date}."})
+
+
+def _write_content(invoice: Invoice, data: Mapping[str, Any], content: Content) -> None:
+    totals, discount = content.totals, data.get("discount") or {}
+    invoice.currency, invoice.tax_inclusive = content.currency, content.tax_inclusive
+    invoice.discount_type, invoice.discount_value = discount.get("type"), discount.get("value")
+    invoice.charges = _charges(data.get("charges", ()))
+    invoice.tax_rows, invoice.withholding_rows = content.tax_rows(), content.withholding_rows()
+    for name in ("subtotal", "discount_total", "charge_total", "tax_total", "total", "withholding_total", "rounding"):
+        setattr(invoice, name, getattr(totals, name))
+    present = {line.id: line for line in invoice.lines} if invoice.version else {}
+    rows = []
+    for position, (line, amounts) in enumerate(zip(content.lines, totals.lines, strict=True)):
+        row = present.pop(line.get("id"), None) or InvoiceLine(org_id=invoice.org_id, id=new_id())
+        row.position = position
+        for name in _LINE:
+            setattr(row, name, line.get(name))
+        discount = line.get("discount") or {}
+        row.discount_type, row.discount_value = discount.get("type"), discount.get("value")
+        row.charges, row.taxes = _charges(line.get("charges", ())), line["taxes"]
+        row.net, row.tax, row.gross = amounts.net, amounts.tax, amounts.gross
+        rows.append(row)
+    invoice.lines = rows
+
+
+def _charges(given: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - loaded charges
+    return [{"amount": f"{Decimal(charge['amount']):f}", "reason": charge["reason"]} for charge in given]
+
+
+def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any]:  # noqa: B006 - never changed
+    """The body that would make this draft again, so that a change is a replacement with some fields new."""
+    data: dict[str, Any] = {name: getattr(invoice, name) for name in _PLAIN}
+    data |= {
+        "customer_id": invoice.customer_id, "payment_terms": invoice.payment_terms, "extra": invoice.extra,
+        "notes": invoice.notes, "terms": invoice.terms, "currency": invoice.currency, "discount": invoice.discount,
+        "tax_inclusive": invoice.tax_inclusive, "exchange_rate": invoice.exchange_rate, "charges": invoice.charges,
+        "issue_date": invoice.issue_date if invoice.issue_date_fixed else None,
+        "due_date": invoice.due_date if invoice.due_date_fixed else None,
+        "rounding": money.from_minor(invoice.rounding, invoice.currency),
+        "lines": [_line_input(line) for line in invoice.lines],
+    }
+    if "customer" in without:
+        del data["customer_id"]
+    return data
+
+
+def _line_input(line: InvoiceLine) -> dict[str, Any]:
+    ad_hoc = [tax for tax in line.taxes if tax["tax_id"] is None]
+    data = {name: getattr(line, name) for name in _LINE} | {"id": line.id, "discount": line.discount, "charges": line.charges}
+    if ad_hoc:
+        return data | {"tax_rate": Decimal(ad_hoc[0]["rate"])}
+    return data | {"tax_ids": [UUID(tax_id) for tax_id in line.tax_ids]}
+
+
+def _date_for_issue(invoice: Invoice, settings: Settings) -> None:
+    """A draft that was not dated by hand is dated, and taxed, on the day it is issued."""
+    if invoice.issue_date_fixed or invoice.issue_date == tenancy.today():
+        return
+    data = as_input(invoice) | {"issue_date": tenancy.today()}
+    kept = {UUID(tax_id) for line in invoice.lines for tax_id in line.tax_ids}
+    _write_content(invoice, data, compose(data, settings, invoice.customer, kept_taxes=kept))
+    _date(invoice, tenancy.today(), data["due_date"])
+
+
+def _freeze(invoice: Invoice, settings: Settings) -> None:
+    """Copy the parties into the invoice and convert it into the base currency, each part by itself."""
+    invoice.seller_snapshot, invoice.customer_snapshot = seller_block(settings), customers.party(invoice.customer)
+    invoice.customer_name, invoice.customer_email = invoice.customer.name, invoice.customer.email
+    invoice.base_currency = settings.currency
+    if invoice.currency == settings.currency:
+        invoice.exchange_rate = Decimal(1)
+    invoice.exchange_rate_date = invoice.issue_date if invoice.exchange_rate else None
+    if invoice.exchange_rate:
+        net = invoice.subtotal - invoice.discount_total + invoice.charge_total
+        parts = [net, *(row["amount"] for row in invoice.tax_rows)]
+        invoice.base_total = sum(_converted(part, invoice) for part in parts)
+
+
+def _converted(amount: int, invoice: Invoice) -> int:
+    rate = invoice.exchange_rate or Decimal(1)
+    exact = money.from_minor(amount, invoice.currency) * rate
+    converted = money.round_half_away(exact, money.exponent(invoice.base_currency))
+    if abs(converted) > money.from_minor(money.MAX_MINOR, invoice.base_currency):
+        raise Invalid({"exchange_rate": "The amount in the base currency is beyond the largest that can be stored."})
+    return money.to_minor(converted, invoice.base_currency)
+
+
+def seller_block(settings: Settings) -> dict[str, Any]:
+    """The organisation as it stands on a document."""
+    return {"name": settings.name, **settings.seller}

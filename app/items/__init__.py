@@ -1,0 +1,1 @@
+"""The catalogue: products and services with their prices, units and taxes."""

@@ -1,0 +1,79 @@
+"""What can be done with items. Guards first; no commit here."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.accounts.service import get_settings
+from app.data import clock, tenancy
+from app.data.base import new_id
+from app.extensions import db
+from app.http.finding import find_or_404, refuse_taken
+from app.items.models import Item, ItemTax
+from app.taxes.service import taxes_by_id
+
+NOUN = "item"
+
+
+def living(filters: Mapping[str, Any]) -> sa.Select[tuple[Item]]:
+    """Select the items not deleted, narrowed by an ItemQuery."""
+    items = sa.select(Item).where(Item.deleted_at.is_(None))
+    if filters.get("search"):
+        searched = (Item.name, Item.sku, Item.description)
+        hits = (column.icontains(filters["search"], autoescape=True) for column in searched)
+        items = items.where(sa.or_(*hits))
+    if filters.get("type"):
+        items = items.where(Item.type == filters["type"])
+    if "active" in filters:
+        items = items.where(Item.active.is_(filters["active"]))
+    return items
+
+
+def get_item(item_id: UUID) -> Item:
+    """An item. Raises NotFound."""
+    return find_or_404(Item, item_id, NOUN)
+
+
+def create_item(data: dict[str, Any]) -> Item:
+    """Make an item. Raises Conflict when its sku or external id is taken, Invalid for an unknown tax."""
+    return _fill(Item(org_id=tenancy.current_organization(), id=new_id()), data)
+
+
+def change_item(item_id: UUID, data: dict[str, Any]) -> Item:
+    """Change the fields that `data` has: all of them, or some. Raises NotFound, Conflict, Invalid."""
+    item = find_or_404(Item, item_id, NOUN, lock=True)
+    # The taxes may be all that changes, and they have a table of their own.
+    item.updated_at = clock.now()
+    return _fill(item, data)
+
+
+def delete_item(item_id: UUID) -> None:
+    """Take an item out of the catalogue: documents that point to it go on doing so. Raises NotFound."""
+    find_or_404(Item, item_id, NOUN, lock=True).deleted_at = clock.now()
+
+
+def _fill(item: Item, data: dict[str, Any]) -> Item:
+    refuse_taken(Item, Item.sku, data.get("sku"), field="sku", but=item.id)
+    refuse_taken(Item, Item.external_id, data.get("external_id"), field="external_id", but=item.id)
+    if "tax_ids" in data:
+        _link_taxes(item, data.pop("tax_ids"))
+    if "currency" in data:
+        data["currency"] = data["currency"] or get_settings().currency
+    for name, value in data.items():
+        setattr(item, name, value)
+    db.session.add(item)
+    db.session.flush()
+    return item
+
+
+def _link_taxes(item: Item, tax_ids: list[UUID]) -> None:
+    """A tax that stays keeps its row, so that reordering never collides with the key (item, tax)."""
+    wanted = list(dict.fromkeys(tax_ids))
+    taxes_by_id(wanted, "tax_ids")
+    kept = {link.tax_id: link for link in item.tax_links}
+    links = [kept.get(tax_id) or ItemTax(org_id=item.org_id, tax_id=tax_id) for tax_id in wanted]
+    for position, link in enumerate(links):
+        link.position = position
+    item.tax_links = links

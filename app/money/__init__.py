@@ -1,0 +1,60 @@
+"""Money: currencies, rounding, the totals of a document and payment terms. Pure: no framework, no database, no I/O."""
+
+from app.money.currency import (
+    EXPONENTS,
+    MAX_MINOR,
+    InexactAmount,
+    UnknownCurrency,
+    exponent,
+    format_minor,
+    from_minor,
+    quantum,
+    to_minor,
+)
+from app.money.rounding import round_half_away, split_by_largest_remainder
+from app.money.terms import UnknownTerms, due_date, normalise
+from app.money.totals import (
+    AmountOutOfRange,
+    Charge,
+    Discount,
+    Document,
+    InvalidDocument,
+    Line,
+    LineTotals,
+    Step,
+    Tax,
+    TaxTotal,
+    Totals,
+    Trace,
+    calculate,
+)
+
+__all__ = [
+    "EXPONENTS",
+    "MAX_MINOR",
+    "AmountOutOfRange",
+    "Charge",
+    "Discount",
+    "Document",
+    "InexactAmount",
+    "InvalidDocument",
+    "Line",
+    "LineTotals",
+    "Step",
+    "Tax",
+    "TaxTotal",
+    "Totals",
+    "Trace",
+    "UnknownCurrency",
+    "UnknownTerms",
+    "calculate",
+    "due_date",
+    "exponent",
+    "format_minor",
+    "from_minor",
+    "normalise",
+    "quantum",
+    "round_half_away",
+    "split_by_largest_remainder",
+    "to_minor",
+]

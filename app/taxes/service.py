@@ -1,0 +1,114 @@
+"""What can be done with taxes, units and payment methods. Guards first; no commit here."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from marshmallow import ValidationError
+
+from app.data import clock, tenancy
+from app.data.base import new_id
+from app.extensions import db
+from app.http.errors import Conflict, Invalid
+from app.http.finding import find_or_404, refuse_taken
+from app.taxes.models import PaymentMethod, Tax, TaxRate, Unit
+from app.taxes.rules import check_category
+
+ALWAYS = date(1900, 1, 1)
+
+
+def get_tax(tax_id: UUID) -> Tax:
+    """A tax. Raises NotFound."""
+    return find_or_404(Tax, tax_id, "tax")
+
+
+def create_tax(data: dict[str, Any]) -> Tax:
+    """Make a tax with its first rate. Raises Conflict when its external id is taken."""
+    refuse_taken(Tax, Tax.external_id, data.get("external_id"), field="external_id")
+    rate, valid_from = data.pop("rate"), data.pop("valid_from", ALWAYS)
+    tax = Tax(org_id=tenancy.current_organization(), id=new_id(), **data)
+    tax.rates = [TaxRate(org_id=tax.org_id, rate=rate, valid_from=valid_from)]
+    db.session.add(tax)
+    db.session.flush()
+    return tax
+
+
+def change_tax(tax_id: UUID, data: dict[str, Any]) -> Tax:
+    """Change a tax; a new rate follows the old one. Raises NotFound, Invalid, Conflict."""
+    tax = find_or_404(Tax, tax_id, "tax", lock=True)
+    if "external_id" in data:
+        refuse_taken(Tax, Tax.external_id, data["external_id"], field="external_id", but=tax.id)
+    rate, valid_from = data.pop("rate", None), data.pop("valid_from", None)
+    for name, value in data.items():
+        setattr(tax, name, value)
+    try:
+        check_category(tax.category, tax.kind, tax.rate if rate is None else rate, tax.exemption_reason)
+    except ValidationError as error:
+        raise Invalid(error.normalized_messages()) from error
+    if rate is not None and rate != tax.rate_on(valid_from or tenancy.today()).rate:
+        _follow(tax, rate, valid_from or tenancy.today())
+    tax.updated_at = clock.now()
+    db.session.flush()
+    return tax
+
+
+def _follow(tax: Tax, rate: Any, valid_from: date) -> None:  # noqa: ANN401 - Decimal
+    newest = tax.rates[-1].valid_from
+    if valid_from <= newest:
+        raise Conflict(
+            f"A rate is in force from {newest} already; a new one must start later.",
+            details={"fields": {"valid_from": [f"Must be after {newest}."]}},
+        )
+    tax.rates.append(TaxRate(org_id=tax.org_id, rate=rate, valid_from=valid_from))
+
+
+def delete_tax(tax_id: UUID) -> None:
+    """Take a tax out of use: documents that carry it keep it. Raises NotFound."""
+    tax = find_or_404(Tax, tax_id, "tax", lock=True)
+    tax.deleted_at = clock.now()
+    tax.is_default = False
+
+
+def taxes_by_id(ids: Iterable[UUID], field: str) -> dict[UUID, Tax]:
+    """The living taxes with these ids. Raises Invalid naming `field` when one is unknown - or another organisation's."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    query = sa.select(Tax).where(Tax.id.in_(wanted), Tax.deleted_at.is_(None))
+    found = {tax.id: tax for tax in db.session.scalars(query)}
+    if missing := wanted - found.keys():
+        raise Invalid({field: f"There is no tax {min(missing)}."})
+    return found
+
+
+def default_taxes() -> list[Tax]:
+    """The organisation's default taxes, in the order they apply."""
+    query = sa.select(Tax).where(Tax.is_default, Tax.deleted_at.is_(None)).order_by(Tax.order, Tax.id)
+    return list(db.session.scalars(query))
+
+
+def create_named(model: type[Unit] | type[PaymentMethod], data: Mapping[str, Any]) -> Unit | PaymentMethod:
+    """Make a unit or a payment method. Raises Conflict when its name is taken."""
+    refuse_taken(model, model.name, data["name"], field="name")
+    row = model(org_id=tenancy.current_organization(), id=new_id(), **data)
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def change_named(model: type[Unit] | type[PaymentMethod], noun: str, row_id: UUID, data: Mapping[str, Any]) -> Unit | PaymentMethod:
+    """Change a unit or a payment method. Raises NotFound, Conflict."""
+    row = find_or_404(model, row_id, noun, lock=True)
+    if "name" in data:
+        refuse_taken(model, model.name, data["name"], field="name", but=row.id)
+    for name, value in data.items():
+        setattr(row, name, value)
+    db.session.flush()
+    return row
+
+
+def delete_named(model: type[Unit] | type[PaymentMethod], noun: str, row_id: UUID) -> None:
+    """Delete a unit or a payment method; documents keep their own copy of the words. Raises NotFound."""
+    db.session.delete(find_or_404(model, row_id, noun, lock=True))

@@ -1,0 +1,1 @@
+"""Tiers: what the operator's plans open. Data, not code."""
