@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "BILLHOOK_"
@@ -27,7 +27,7 @@ class BootError(SystemExit):
         self.problems = problems
 
 
-def _setting(default: Any, doc: str) -> Any:  # noqa: ANN401 - a dataclass field stands for a value of the field's type
+def _setting(default: object, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
@@ -41,6 +41,7 @@ class Settings:
     secret_key: str = _setting("", "signs file links; default: made once and kept in the instance folder")
     base_url: str = _setting("", "public address written into links, e.g. https://billing.example.com")
     files_path: Path = _setting(Path(), "folder of generated documents; default: files in the instance folder")
+    fonts_path: Path | None = _setting(None, "folder of more .ttf fonts for documents (Chinese, Japanese, Korean…)")
     file_link_seconds: int = _setting(3600, "how long a signed file link works, 60 to 604800")
     max_body_bytes: int = _setting(2 * 1024 * 1024, "largest request body, 1024 to 104857600")
     pdf_seconds: int = _setting(20, "longest time one PDF may take, 1 to 120")
@@ -110,23 +111,26 @@ _RANGES = {
 }
 
 
-def _clean(name: str, value: Any, problems: list[str]) -> Any:  # noqa: ANN401 - values come as text, TOML or objects
-    def refuse(rule: str) -> NoReturn:
-        raise ValueError(rule)
-
+def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path"}:
-            return Path(value)
+        if name in {"instance_path", "files_path", "fonts_path"}:
+            return Path(value).absolute()
         if name == "tiers":
-            return tuple(value) if isinstance(value, (list, tuple)) else refuse("must be a list of [[tiers]] tables")
+            return _tables(value)
         if not isinstance(value, str):
-            refuse("must be text")
-        return _TEXT_RULES.get(name, lambda text: text)(value)
+            raise ValueError("must be text")  # noqa: TRY301, TRY004 - every broken rule is a sentence, collected below
+        return _TEXT_RULES.get(name, str)(value)
     except ValueError as error:
         problems.append(f"{PREFIX}{name.upper()} {error}.")
         return None
+
+
+def _tables(value: object) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(table, Mapping) for table in value):
+        raise ValueError("must be a list of [[tiers]] tables")
+    return tuple(value)
 
 
 def _whole_number(value: object, low: int, high: int) -> int:
@@ -188,7 +192,9 @@ def _with_defaults(settings: Settings) -> Settings:
         settings.instance_path.mkdir(parents=True, exist_ok=True)
         values["secret_key"] = settings.secret_key or _kept_secret(settings.instance_path / "secret_key")
     except OSError as error:
-        raise BootError([f"{PREFIX}INSTANCE_PATH {settings.instance_path} cannot be written: {error.strerror}."]) from error
+        raise BootError(
+            [f"{PREFIX}INSTANCE_PATH {settings.instance_path} cannot be written: {error.strerror}."]
+        ) from error
     values["database_url"] = settings.database_url or f"sqlite:///{settings.instance_path / 'billhook.db'}"
     values["files_path"] = settings.files_path if settings.files_path != Path() else settings.instance_path / "files"
     return Settings(**values)
@@ -199,7 +205,7 @@ def _kept_secret(path: Path) -> str:
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        # A hard link appears whole or not at all: of two processes that start at once, both read the first one's secret.
+        # A hard link appears whole or not at all: two processes that start at once both read the first one's secret.
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()

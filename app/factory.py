@@ -10,13 +10,16 @@ from sqlalchemy import event
 from app import config
 from app.accounts.access import KeyAccess
 from app.accounts.routes import bp as accounts_bp
-from app.accounts.service import SETUP
 from app.accounts.scopes import SCOPES
+from app.accounts.service import SETUP
 from app.cli import commands
 from app.config import BootError
 from app.customers import ledger
 from app.customers.routes import bp as customers_bp
 from app.data import engine
+from app.documents.renderer import Renderer
+from app.documents.routes import bp as documents_bp
+from app.documents.service import EXTENSION as RENDERER
 from app.extensions import db
 from app.http import errors, guard, health, json, logs, openapi
 from app.http.principal import EXTENSION
@@ -29,7 +32,17 @@ from app.numbering.service import set_up as set_up_numbering
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
 
-BLUEPRINTS = (openapi.bp, health.bp, accounts_bp, taxes_bp, items_bp, customers_bp, numbering_bp, invoices_bp)
+BLUEPRINTS = (
+    openapi.bp,
+    health.bp,
+    accounts_bp,
+    taxes_bp,
+    items_bp,
+    customers_bp,
+    numbering_bp,
+    invoices_bp,
+    documents_bp,
+)
 
 engine.attach_session_events()
 
@@ -46,6 +59,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     engine.init_app(app, settings)
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
+    app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
     _fill_ports(app)
     guard.init_app(app)
     with app.app_context(), _no_query():

@@ -1,7 +1,7 @@
 """Authentication: from an Authorization header to a Principal.
 
-A key that was just seen is remembered for under a second, so that a busy client costs no look-up a request while a revoked
-key is dead in every process within that second, and at once in the process that revoked it.
+A key that was just seen is remembered for under a second, so that a busy client costs no look-up a request while a
+revoked key is dead in every process within that second, and at once in the process that revoked it.
 """
 
 import ipaddress
@@ -95,8 +95,15 @@ class KeyAccess:
             self.forget(digest)
             _refuse("The key does not work (any more).")
         key: ApiKey = row.ApiKey
-        who = Principal(org_id=key.org_id, key_id=key.id, user_id=key.user_id, tier=row.tier,
-                        timezone=row.timezone, scopes=frozenset(key.scopes), actor_type=key.actor_type)
+        who = Principal(
+            org_id=key.org_id,
+            key_id=key.id,
+            user_id=key.user_id,
+            tier=row.tier,
+            timezone=row.timezone,
+            scopes=frozenset(key.scopes),
+            actor_type=key.actor_type,
+        )
         known = _Known(who, key.expires_at, key.ip_allowlist, key.last_used_at, time.monotonic() + MEMORY_SECONDS)
         with self._lock:
             if len(self._known) >= MOST_REMEMBERED:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Picture
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 MAX_BYTES = 4 * 1024 * 1024
@@ -52,12 +52,11 @@ def _decode(data_uri: str) -> bytes:
         raise InvalidLogo("the logo is not valid base64") from error
 
 
-def _picture(data: bytes) -> Image:
+def _picture(data: bytes) -> Picture:
     """Return the decoded first frame, downsized to fit BOX. Raises InvalidLogo, or what Pillow raises."""
-    from PIL import Image as pillow  # here, so that a process that never sees a logo never loads Pillow
-    from PIL import ImageOps
+    from PIL import Image, ImageOps  # noqa: PLC0415 - a process that never sees a logo never loads Pillow
 
-    with pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         if not width or not height or width * height > MAX_PIXELS:
             raise InvalidLogo(f"the logo has {width} x {height} pixels; at most {MAX_PIXELS} pixels are accepted")
@@ -69,7 +68,7 @@ def _picture(data: bytes) -> Image:
     return picture
 
 
-def _encode(picture: Image) -> str:
+def _encode(picture: Picture) -> str:
     """Return a picture as a PNG data URI."""
     picture.info.clear()
     out = io.BytesIO()

@@ -7,7 +7,16 @@ import sqlalchemy as sa
 
 from app.accounts import service
 from app.accounts.models import ApiKey, Settings
-from app.accounts.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, ApiKeyPatch, ApiKeyQuery, MeOut, SettingsOut, SettingsPatch
+from app.accounts.schemas import (
+    ApiKeyCreated,
+    ApiKeyIn,
+    ApiKeyOut,
+    ApiKeyPatch,
+    ApiKeyQuery,
+    MeOut,
+    SettingsOut,
+    SettingsPatch,
+)
 from app.http.blueprint import Blueprint
 from app.http.guard import requires
 from app.http.paging import Page, page_of, paginate
@@ -24,8 +33,12 @@ KEY_SORTS = {"created_at": ApiKey.id, "name": ApiKey.name}
 def get_me() -> dict[str, Any]:
     """Show whose key this is and what it may do."""
     who = principal()
-    return {"organization": service.current(), "tier": who.tier, "key": service.get_key(who.key_id),
-            "user": service.member(who.user_id)}
+    return {
+        "organization": service.current(),
+        "tier": who.tier,
+        "key": service.get_key(who.key_id),
+        "user": service.member(who.user_id),
+    }
 
 
 @bp.route("/api-keys")

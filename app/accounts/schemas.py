@@ -22,9 +22,11 @@ def _network(text: str) -> str:
         raise ValueError("Must be an IPv4 or IPv6 network such as 203.0.113.0/24.") from error
 
 
-def payment_terms(**kwargs: Any) -> fields.Checked:  # noqa: ANN401 - passed on to the field
+def payment_terms(**kwargs: Any) -> fields.Checked:
     """A field for payment terms in any form of app/money/terms.py, normalised."""
-    return fields.Checked(60, terms.normalise, example="Net 30", doc="Net 30, Due on receipt, EOM, EOM+15, 15 MFI…", **kwargs)
+    return fields.Checked(
+        60, terms.normalise, example="Net 30", doc="Net 30, Due on receipt, EOM, EOM+15, 15 MFI…", **kwargs
+    )
 
 
 class OrganizationOut(Schema):
@@ -67,11 +69,13 @@ class ApiKeyCreated(ApiKeyOut):
     key = fields.Text(60, example="bh_live_…", doc="The secret. It is not stored; keep it now.")
 
 
-def _scopes(**kwargs: Any) -> fields.List:  # noqa: ANN401 - passed on to the field
-    return fields.some(fields.Text(40, one_of=[*SCOPES, ALL], example="invoices:read"), least=1, most=len(SCOPES) + 1, **kwargs)
+def _scopes(**kwargs: Any) -> fields.List[Any]:
+    return fields.some(
+        fields.Text(40, one_of=[*SCOPES, ALL], example="invoices:read"), least=1, most=len(SCOPES) + 1, **kwargs
+    )
 
 
-def _networks(**kwargs: Any) -> fields.List:  # noqa: ANN401 - passed on to the field
+def _networks(**kwargs: Any) -> fields.List[Any]:
     return fields.some(fields.Checked(50, _network, example="203.0.113.0/24"), most=100, **kwargs)
 
 

@@ -62,8 +62,13 @@ def make_key(org_id: UUID, values: Mapping[str, Any], user_id: UUID | None) -> t
     """Store a fresh key and return it with its secret."""
     secret = keys.generate()
     key = ApiKey(
-        org_id=org_id, id=new_id(), hash=keys.digest(secret), prefix=secret[: len(keys.PREFIX) + 4],
-        last_four=secret[-4:], user_id=user_id, **values,
+        org_id=org_id,
+        id=new_id(),
+        hash=keys.digest(secret),
+        prefix=secret[: len(keys.PREFIX) + 4],
+        last_four=secret[-4:],
+        user_id=user_id,
+        **values,
     )
     db.session.add(key)
     db.session.flush()
@@ -112,7 +117,9 @@ def revoke_key(key_id: UUID) -> None:
 
 def member(user_id: UUID | None) -> dict[str, Any] | None:
     """The user with their role in the current organisation."""
-    query = sa.select(User, Membership.role).outerjoin(Membership, Membership.user_id == User.id).where(User.id == user_id)
+    query = (
+        sa.select(User, Membership.role).outerjoin(Membership, Membership.user_id == User.id).where(User.id == user_id)
+    )
     row = db.session.execute(query).first() if user_id else None
     return {"id": row.User.id, "email": row.User.email, "name": row.User.name, "role": row.role} if row else None
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.customers import service
 from app.customers.models import Customer
-from app.customers.schemas import CustomerDetail, CustomerIn, CustomerOut, CustomerPatch, CustomerQuery
+from app.customers.schemas import CUSTOMER_PATCH, CustomerDetail, CustomerIn, CustomerOut, CustomerQuery
 from app.http.blueprint import Blueprint
 from app.http.guard import requires
 from app.http.paging import Page, Sorts, page_of, paginate
@@ -53,7 +53,7 @@ def replace_customer(data: dict[str, Any], customer_id: UUID) -> Customer:
 
 @bp.route("/customers/<uuid:customer_id>", methods=("PATCH",))
 @requires(scope="customers:write")
-@bp.arguments(CustomerPatch(partial=True))
+@bp.arguments(CUSTOMER_PATCH)
 @bp.response(200, CustomerOut)
 def update_customer(data: dict[str, Any], customer_id: UUID) -> Customer:
     """Change a customer, archive them or bring them back; what is left out stays."""

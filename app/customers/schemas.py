@@ -87,8 +87,13 @@ class CustomerDetail(CustomerOut):
 class CustomerIn(Identifiers):
     """A customer to make, or to put in place of another."""
 
-    name = fields.Text(200, least=1, allow_none=True, example="Acme Corp",
-                       doc="Default: company_name, else contact_name; one of the three is needed.")
+    name = fields.Text(
+        200,
+        least=1,
+        allow_none=True,
+        example="Acme Corp",
+        doc="Default: company_name, else contact_name; one of the three is needed.",
+    )
     company_name = fields.Text(200, allow_none=True, example="Acme Corp")
     contact_name = fields.Text(200, allow_none=True, example="Jo Doe")
     prefix = fields.Text(20, allow_none=True, example="Dr.")
@@ -98,12 +103,19 @@ class CustomerIn(Identifiers):
     contacts = fields.some(fields.Nested(Contact), most=MOST_CONTACTS, load_default=list)
     billing_address = fields.Nested(Address, allow_none=True)
     shipping_address = fields.Nested(Address, allow_none=True)
-    vat_id = fields.Checked(MOST_VAT_ID, normalise_vat_id, allow_none=True, example="DE123456789",
-                            doc="VAT identifier with country prefix (BT-48); kept in capitals, no spaces.")
-    buyer_reference = fields.Text(200, allow_none=True, example="04011000-12345-03",
-                                  doc="Goes onto every invoice (BT-10).")
-    currency = fields.Currency(attribute="own_currency", allow_none=True,
-                               doc="Of their documents; null: the organisation's.")
+    vat_id = fields.Checked(
+        MOST_VAT_ID,
+        normalise_vat_id,
+        allow_none=True,
+        example="DE123456789",
+        doc="VAT identifier with country prefix (BT-48); kept in capitals, no spaces.",
+    )
+    buyer_reference = fields.Text(
+        200, allow_none=True, example="04011000-12345-03", doc="Goes onto every invoice (BT-10)."
+    )
+    currency = fields.Currency(
+        attribute="own_currency", allow_none=True, doc="Of their documents; null: the organisation's."
+    )
     language = fields.LocaleCode(allow_none=True, doc="Of their documents; null: the organisation's.")
     payment_terms = payment_terms(allow_none=True)
     tax_ids = fields.some(fields.Id(), most=MOST_TAXES, load_default=list)
@@ -112,7 +124,7 @@ class CustomerIn(Identifiers):
     external_id = fields.external_id()
 
     @post_load
-    def _complete(self, data: dict[str, Any], *, partial: bool | None = None, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - marshmallow's signature
+    def _complete(self, data: dict[str, Any], *, partial: Any = None, **_: Any) -> dict[str, Any]:
         """A whole customer says everything: what it leaves out and has no default is null."""
         if partial:
             return data
@@ -126,11 +138,19 @@ class CustomerIn(Identifiers):
 class CustomerInline(CustomerIn):
     """A customer inside another document: found by e-mail address and left as they are, or else made."""
 
+    def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:  # noqa: ARG002 - marshmallow's signature
+        """Load a whole customer, also where the document around it is changed in part."""
+        return super().load(data, many=many, partial=False, unknown=unknown)
+
 
 class CustomerPatch(CustomerIn):
     """What to change; what is left out stays."""
 
     archived = fields.Flag(example=False, doc="Archived customers are left out of the list unless asked for.")
+
+
+# Named one by one: a plain True would reach into contacts and addresses and let pass what they lack.
+CUSTOMER_PATCH = CustomerPatch(partial=tuple(CustomerPatch().fields))
 
 
 class CustomerQuery(PageQuery):

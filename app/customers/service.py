@@ -20,13 +20,32 @@ NOUN = "customer"
 UNKNOWN = "There is no such customer."
 
 _SEARCHED = (
-    Customer.name, Customer.company_name, Customer.contact_name,
-    Customer.email, Customer.vat_id, Customer.phone,
+    Customer.name,
+    Customer.company_name,
+    Customer.contact_name,
+    Customer.email,
+    Customer.vat_id,
+    Customer.phone,
 )
 _PARTY = (
-    "name", "company_name", "contact_name", "prefix", "email", "phone", "website", "legal_name", "vat_id",
-    "tax_number", "registration_id", "registration_scheme", "electronic_address", "electronic_scheme",
-    "billing_address", "shipping_address", "buyer_reference", "language",
+    "name",
+    "company_name",
+    "contact_name",
+    "prefix",
+    "email",
+    "phone",
+    "website",
+    "legal_name",
+    "vat_id",
+    "tax_number",
+    "registration_id",
+    "registration_scheme",
+    "electronic_address",
+    "electronic_scheme",
+    "billing_address",
+    "shipping_address",
+    "buyer_reference",
+    "language",
 )
 
 

@@ -39,6 +39,12 @@ class Stamped:
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now, sort_order=91)
 
 
+class SoftDeleted:
+    """A row that is hidden when it is deleted, because others still point to it."""
+
+    deleted_at: Mapped[datetime | None] = mapped_column(sort_order=92)
+
+
 class TenantModel(Base):
     """A row of one organisation. The primary key is (org_id, id); foreign keys to tenant tables carry org_id too.
 
@@ -49,6 +55,12 @@ class TenantModel(Base):
 
     org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organizations.id"), primary_key=True, sort_order=-2)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-1)
+
+
+def unique_among_living(name: str, column: str) -> sa.Index:
+    """A unique index over one organisation's rows that are not deleted: deleting a row frees its name."""
+    living = sa.text("deleted_at IS NULL")
+    return sa.Index(name, "org_id", column, unique=True, sqlite_where=living, postgresql_where=living)
 
 
 def tenant_key(column: str, target: str, *, ondelete: str | None = None) -> sa.ForeignKeyConstraint:

@@ -61,8 +61,7 @@ def attach_session_events() -> None:
     event.listen(db.session, "after_begin", tenancy.after_begin)
 
 
-def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - event signature
-    assert isinstance(connection, sqlite3.Connection)
+def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - event signature
     # The driver's own transaction mode starts writes late and loses updates; we say BEGIN ourselves.
     connection.isolation_level = None
     for pragma in _PRAGMAS:

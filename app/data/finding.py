@@ -16,9 +16,7 @@ Row = TypeVar("Row", bound=TenantModel)
 
 def find(model: type[Row], row_id: UUID, *options: ExecutableOption, lock: bool = False) -> Row | None:
     """The current organisation's row with this id that is not deleted, or None; `lock` holds it until the commit."""
-    query = sa.select(model).where(model.org_id == current_organization(), model.id == row_id).options(*options)
-    if hasattr(model, "deleted_at"):
-        query = query.where(model.deleted_at.is_(None))
+    query = _living(sa.select(model), model).where(model.id == row_id).options(*options)
     if lock:
         # Objects loaded before the lock was ours may be stale.
         query = query.with_for_update(of=model).execution_options(populate_existing=True)
@@ -27,9 +25,13 @@ def find(model: type[Row], row_id: UUID, *options: ExecutableOption, lock: bool 
 
 def taken(model: type[TenantModel], column: InstrumentedAttribute[Any], value: object, but: UUID | None = None) -> bool:
     """Whether another living row of the organisation holds this value."""
-    query = sa.select(model.id).where(model.org_id == current_organization(), column == value)
-    if hasattr(model, "deleted_at"):
-        query = query.where(model.deleted_at.is_(None))
+    query = _living(sa.select(model.id), model).where(column == value)
     if but:
         query = query.where(model.id != but)
     return db.session.execute(query.limit(1)).first() is not None
+
+
+def _living(query: sa.Select[Any], model: type[TenantModel]) -> sa.Select[Any]:
+    deleted_at = getattr(model, "deleted_at", None)
+    mine = query.where(model.org_id == current_organization())
+    return mine if deleted_at is None else mine.where(deleted_at.is_(None))

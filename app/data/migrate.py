@@ -23,8 +23,8 @@ from sqlalchemy.pool import NullPool
 
 from app.config import PROJECT, Settings
 from app.data.base import Base
-from app.data.types import UtcDateTime
 from app.data.engine import RUNTIME_ROLE, can_bypass_row_security
+from app.data.types import UtcDateTime
 from app.extensions import db
 
 ROOT = PROJECT / "migrations"
@@ -96,7 +96,7 @@ def database_answers() -> bool:
     return True
 
 
-def include_name(names: list[str], owner: str | None) -> Any:  # noqa: ANN401 - alembic's own callable type
+def include_name(names: list[str], owner: str | None) -> Any:
     """Alembic filter: this owner's tables (None: every owner's), and never the version tables."""
 
     def filter_names(name: str | None, kind: str, parents: object) -> bool:  # noqa: ARG001 - alembic's signature
@@ -157,7 +157,7 @@ def _connection(app: Flask) -> Iterator[Connection]:
 
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
-    def connect(connection: Any, record: object) -> None:  # noqa: ANN401, ARG001 - event signature
+    def connect(connection: Any, record: object) -> None:  # noqa: ARG001 - event signature
         connection.isolation_level = None
         # Batch mode rebuilds tables; with enforcement on, dropping the old one would take its children along.
         for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=OFF"):

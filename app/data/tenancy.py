@@ -21,7 +21,7 @@ from app.data.base import TenantModel
 from app.extensions import db
 
 
-class NoOrganization(RuntimeError):  # noqa: N818 - reads as what is the matter
+class NoOrganization(RuntimeError):
     """Tenant data was asked for while no organisation was set. A bug, never a user's fault."""
 
 
@@ -88,7 +88,12 @@ def _scope(scope: Tenant | Crossing) -> Iterator[None]:
 
 def _reapply() -> None:
     """A transaction that is already open learns of the change, so that row-level security never lags behind."""
-    if has_app_context() and db.session.registry.has() and (session := db.session()).in_transaction() and session.is_active:
+    if (
+        has_app_context()
+        and db.session.registry.has()
+        and (session := db.session()).in_transaction()
+        and session.is_active
+    ):
         apply_to_connection(session.connection())
 
 

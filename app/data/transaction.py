@@ -6,13 +6,13 @@ from contextvars import ContextVar
 
 from app.extensions import db
 
-# SQLite takes its write lock at BEGIN IMMEDIATE; a transaction that starts as a reader and then writes can fail half-way.
+# SQLite takes its write lock at BEGIN IMMEDIATE; what starts as a reader and then writes can fail half-way.
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 
 
 @contextmanager
 def unit_of_work(*, write: bool = True) -> Iterator[None]:
-    """One transaction: committed when the block ends, rolled back when it raises. Read-only ones are always rolled back."""
+    """One transaction: committed when the block ends, rolled back when it raises. Reading is always rolled back."""
     token = _read_only.set(not write)
     try:
         yield

@@ -21,8 +21,9 @@ class MinorUnits(TypeDecorator[int]):
 
     impl = sa.BigInteger
     cache_ok = True
+    python_type = int
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ANN401, ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Raise TypeError for anything but an int, OverflowError beyond BIGINT."""
         if value is None:
             return None
@@ -38,12 +39,13 @@ class Scaled(TypeDecorator[Decimal]):
 
     impl = sa.BigInteger
     cache_ok = True
+    python_type = Decimal
 
     def __init__(self, places: int = 6) -> None:
         super().__init__()
         self.places = places
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ANN401, ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Raise TypeError for floats, decimal.Inexact for more digits than `places`, OverflowError beyond BIGINT."""
         if value is None:
             return None
@@ -55,7 +57,7 @@ class Scaled(TypeDecorator[Decimal]):
             raise OverflowError(f"{value} scaled by 10**{self.places} does not fit a BIGINT")
         return number
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401, ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """The exact Decimal, without trailing zeros (Decimal('12'), Decimal('0.5'))."""
         return None if value is None else plain(Decimal(value).scaleb(-self.places, context=_EXACT))
 
@@ -65,6 +67,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
+    python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Raise ValueError for a naive datetime."""

@@ -50,7 +50,7 @@ def _write(descriptor: int, payload: bytes) -> None:
 
 def _answer(request: bytes) -> bytes:
     """Return the PDF frame of one request, or the reason why there is none."""
-    from app.documents.engine import draw
+    from app.documents.engine import draw  # noqa: PLC0415 - not before the limits hold
 
     signal.alarm(SECONDS)  # the default action ends the process, whatever it is doing
     try:
@@ -59,7 +59,7 @@ def _answer(request: bytes) -> bytes:
         return FAILED + b"the document needs more memory than is allowed"
     except RecursionError:
         return FAILED + b"the document is nested too deeply"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the engine raises every kind there is
         return FAILED + f"{type(error).__name__}: {error}"[:300].encode("utf-8", "replace")
     finally:
         signal.alarm(0)
@@ -72,7 +72,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     limit_resources()
-    from app.documents.engine import prepare
+    from app.documents.engine import prepare  # noqa: PLC0415 - not before the limits hold
 
     prepare(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     gc.freeze()

@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 
 DEFAULT = "#1f4b99"
+# Contrast ratios of WCAG 2.1: normal text, large text; below the third a colour cannot be told from white.
+_TEXT, _LARGE, _BARELY = 4.5, 3.0, 1.2
+_LINEAR_BELOW = 0.04045  # sRGB
+_WHITE = "#ffffff"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -21,12 +25,12 @@ class Palette:
 def palette(color: str) -> Palette:
     """Return the palette of "#rrggbb"; anything else stands for the default colour."""
     accent = color.lower() if _COLOR.fullmatch(color) else DEFAULT
-    if _contrast(accent, "#ffffff") < 1.2:  # next to white: it would leave no band and no strip
+    if _contrast(accent, _WHITE) < _BARELY:  # it would leave no band and no strip
         accent = "#e5e7eb"
     ink = accent
-    while _contrast(ink, "#ffffff") < 4.5:  # WCAG 2.1, normal text; ends at black
+    while _contrast(ink, _WHITE) < _TEXT:  # ends at black
         ink = _darker(ink)
-    return Palette(accent, ink, "#ffffff" if _contrast(accent, "#ffffff") >= 3 else "#111827")
+    return Palette(accent, ink, _WHITE if _contrast(accent, _WHITE) >= _LARGE else "#111827")
 
 
 def _channels(color: str) -> list[int]:
@@ -39,7 +43,8 @@ def _darker(color: str) -> str:
 
 def _luminance(color: str) -> float:
     """Return the relative luminance, 0 to 1 (WCAG 2.1)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in _channels(color))]
+    shares = [channel / 255 for channel in _channels(color)]
+    linear = [s / 12.92 if s <= _LINEAR_BELOW else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

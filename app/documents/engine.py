@@ -10,7 +10,9 @@ import functools
 import io
 import logging
 import math
+import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import xhtml2pdf.default
@@ -19,6 +21,7 @@ from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.fonts import addMapping
 from reportlab.lib.pagesizes import A4
+from reportlab.pdfbase import ttfonts
 from reportlab.pdfbase.pdfmetrics import getFont, registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from xhtml2pdf import pisa
@@ -50,7 +53,7 @@ class DrawingFailed(Exception):
 
 
 def register_fonts(extra: Path | None = None) -> None:
-    """Register the bundled families, then the first MAX_EXTRA .ttf or .ttc files in `extra` as bhextra0, bhextra1, …"""
+    """Register the bundled families, then the first MAX_EXTRA .ttf or .ttc files in `extra`: bhextra0, bhextra1, …."""
     for family, faces in FAMILIES.items():
         for bold, face in enumerate(faces):
             registerFont(TTFont(face, str(FONTS / f"{face}.ttf")))
@@ -58,12 +61,13 @@ def register_fonts(extra: Path | None = None) -> None:
                 addMapping(family, bold, italic, face)
         xhtml2pdf.default.DEFAULT_FONT[family] = family
         registerFont(TTFont(family, str(FONTS / f"{faces[0]}.ttf")))
-    found = sorted(p for p in extra.iterdir() if p.suffix.lower() in (".ttf", ".ttc")) if extra else []
+    found = sorted(extra.iterdir()) if extra and extra.is_dir() else []
+    found = [path for path in found if path.suffix.lower() in (".ttf", ".ttc")]
     for number, path in enumerate(found[:MAX_EXTRA]):
         name = f"bhextra{number}"
         try:
             registerFont(TTFont(name, str(path)))
-        except Exception:  # one broken or unsupported font must not stop invoices
+        except Exception:  # noqa: BLE001 - one broken or unsupported font must not stop invoices
             logging.getLogger(__name__).warning("font %s cannot be embedded and is left out", path.name)
             continue
         for style in range(4):
@@ -74,13 +78,27 @@ def register_fonts(extra: Path | None = None) -> None:
 @functools.cache
 def _drawable() -> frozenset[int]:
     """Return every code point some registered font has a glyph for."""
-    return frozenset().union(*(getFont(name).face.charToGlyph for name in xhtml2pdf.default.DEFAULT_FONT if name[:2] == "bh"))
+    fonts = [getFont(name) for name in xhtml2pdf.default.DEFAULT_FONT if name.startswith("bh")]
+    return frozenset().union(*(font.face.charToGlyph for font in fonts))
 
 
 def show_missing(html: str) -> str:
     """Return `html` with a box for each character that no font can draw; left alone it would be blank on the page."""
-    missing = [char for char in set(html) if ord(char) not in _drawable() and unicodedata.category(char)[0] not in "ZCM"]
-    return html.translate(dict.fromkeys(map(ord, missing), "\u25a1")) if missing else html
+    unknown = {ord(char) for char in html} - _drawable()
+    missing = [code for code in unknown if unicodedata.category(chr(code))[0] not in "ZCM"]
+    return html.translate(dict.fromkeys(missing, "\u25a1")) if missing else html
+
+
+def _readable_astral(make: Callable[[str, object], str]) -> Callable[[str, object], str]:
+    """Return reportlab's makeToUnicodeCMap with characters above U+FFFF in UTF-16, as PDF wants them (9.10.3).
+
+    It writes <1F600>, which readers take for something else: an emoji would be drawn well and copied wrongly.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        return f"<{chr(int(match[1], 16)).encode('utf-16-be').hex().upper()}>"
+
+    return lambda name, subset: re.sub(r"<([0-9A-F]{5,6})>", written, make(name, subset))
 
 
 class _PageCanvas(MarkedCanvas):  # type: ignore[misc]  # reportlab and xhtml2pdf carry no types
@@ -92,7 +110,7 @@ class _PageCanvas(MarkedCanvas):  # type: ignore[misc]  # reportlab and xhtml2pd
 
     job: PdfJob = PdfJob("")
 
-    def showPage(self) -> None:
+    def showPage(self) -> None:  # noqa: N802 - reportlab's name
         """End a page (reportlab's hook)."""
         self.saveState()
         if self.job.accent:
@@ -132,7 +150,7 @@ class _PageCanvas(MarkedCanvas):  # type: ignore[misc]  # reportlab and xhtml2pd
 class _Document(PmlBaseDoc):  # type: ignore[misc]
     """xhtml2pdf's document on our canvas; pisaDocument has no argument for one."""
 
-    def _makeCanvas(self, filename: object = None, canvasmaker: object = None) -> object:
+    def _makeCanvas(self, filename: object = None, canvasmaker: object = None) -> object:  # noqa: ARG002, N802
         return super()._makeCanvas(filename=filename, canvasmaker=_PageCanvas)
 
 
@@ -145,6 +163,7 @@ def prepare(extra_fonts: Path | None = None) -> None:
     rl_config.invariant = 1  # fixed dates and ids: same input, same bytes
     register_fonts(extra_fonts)
     xhtml2pdf.document.PmlBaseDoc = _Document
+    ttfonts.makeToUnicodeCMap = _readable_astral(ttfonts.makeToUnicodeCMap)
     draw(PdfJob(_WARM_UP, "Page {page} of {pages}", "Draft", "#1f4b99"))
 
 
@@ -159,7 +178,7 @@ def draw(job: PdfJob) -> bytes:
 
 
 def _dot() -> str:
-    from PIL import Image
+    from PIL import Image  # noqa: PLC0415 - start-up only
 
     out = io.BytesIO()
     Image.new("RGBA", (2, 2), (0, 0, 0, 128)).save(out, "PNG")

@@ -6,9 +6,9 @@ rounded here and no digit is added to an amount: JPY keeps 0 decimals and KWD 3 
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, localcontext
 from functools import lru_cache
 
@@ -82,7 +82,7 @@ class Formats:
         with localcontext() as context:
             context.prec = _PRECISION
             text = _pattern(self.locale, style, digits).apply(
-                (number if number else abs(number)).scaleb(shift),
+                (number or abs(number)).scaleb(shift),
                 self.locale,
                 currency=None,  # leaves the place holder
                 currency_digits=False,
@@ -117,12 +117,16 @@ class Formats:
         """Return "2026-03-01" as "1 Mar 2026" (en_GB) or "01.03.2026" (de); anything else is returned as text."""
         text = one_line(value)
         try:
-            day = datetime.date.fromisoformat(text) if _DATE.fullmatch(text) else None
+            day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
         except ValueError:
             day = None
         return plain_marks(format_date(day, "medium", self.words)) if day else text
 
+    def period(self, start: object, end: object) -> str:
+        """Return two dates with an en dash between them, one of them alone, or ""."""
+        return " \u2013 ".join(filter(None, (self.date(start), self.date(end))))
+
     def country(self, value: object) -> str:
         """Return "DE" as "Germany" or "Deutschland"; an unknown code is returned as text."""
         code = one_line(value)
-        return str(self.words.territories.get(code.upper(), code)) if len(code) == 2 else code
+        return str(self.words.territories.get(code.upper(), code)) if code.isalpha() else code

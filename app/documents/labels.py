@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 FALLBACK = "en"
 
+# fmt: off
 _KEYS = (
-    "invoice number from bill_to ship_to issue_date due_date supply_date reference po_number description quantity "
-    "unit_price discount tax amount tax_name taxable tax_amount subtotal discounts charges tax_total total withholding "
-    "rounding paid credited amount_due payment iban bic account_name payment_reference notes terms page draft void "
-    "vat_id tax_number registration_id prices_include_tax"
-).split()
+    "invoice", "from", "bill_to", "ship_to", "issue_date", "due_date", "supply_date", "period", "reference",
+    "po_number", "buyer_reference", "contract_number", "project_number", "description", "quantity", "unit_price",
+    "discount", "tax", "amount", "taxable", "tax_amount", "subtotal", "charges", "tax_total", "total", "withholding",
+    "rounding", "paid", "credited", "amount_due", "payment", "iban", "bic", "account_name", "payment_reference",
+    "notes", "terms", "page", "draft", "void", "vat_id", "tax_number", "registration_id", "prices_include_tax",
+)
+# fmt: on
 
 
 def _labels(text: str) -> Mapping[str, str]:
@@ -21,26 +24,27 @@ def _labels(text: str) -> Mapping[str, str]:
 
 LABELS: Mapping[str, Mapping[str, str]] = {
     "en": _labels("""Invoice
-Number
 From
 Bill to
 Ship to
 Issue date
 Due date
 Supply date
+Service period
 Reference
 PO number
+Buyer reference
+Contract
+Project
 Description
 Quantity
 Unit price
 Discount
 Tax
 Amount
-Tax summary
 Taxable amount
 Tax amount
 Subtotal
-Discount
 Charges
 Total tax
 Total
@@ -64,26 +68,27 @@ Tax number
 Registration
 Prices include tax"""),
     "de": _labels("""Rechnung
-Nummer
 Absender
 Rechnungsempfänger
 Lieferanschrift
 Rechnungsdatum
 Fällig am
 Leistungsdatum
+Leistungszeitraum
 Referenz
 Bestellnummer
+Käuferreferenz
+Vertrag
+Projekt
 Beschreibung
 Menge
 Einzelpreis
 Rabatt
 Steuer
 Betrag
-Steuerübersicht
 Nettobetrag
 Steuerbetrag
 Zwischensumme
-Rabatt
 Zuschläge
 Steuern gesamt
 Gesamtbetrag
@@ -107,26 +112,27 @@ Steuernummer
 Handelsregister
 Preise inklusive Steuern"""),
     "fr": _labels("""Facture
-Numéro
 Émetteur
 Facturé à
 Livré à
 Date de facture
 Échéance
 Date de livraison
+Période de prestation
 Référence
 Bon de commande
+Référence acheteur
+Contrat
+Projet
 Description
 Quantité
 Prix unitaire
 Remise
 Taxe
 Montant
-Récapitulatif des taxes
 Base imposable
 Montant de la taxe
 Sous-total
-Remise
 Frais
 Total des taxes
 Total
@@ -150,26 +156,27 @@ N° fiscal
 Immatriculation
 Prix taxes comprises"""),
     "es": _labels("""Factura
-Número
 Emisor
 Facturar a
 Enviar a
 Fecha de emisión
 Vencimiento
 Fecha de operación
+Periodo de servicio
 Referencia
 N.º de pedido
+Referencia del comprador
+Contrato
+Proyecto
 Descripción
 Cantidad
 Precio unitario
 Descuento
 Impuesto
 Importe
-Resumen de impuestos
 Base imponible
 Cuota
 Subtotal
-Descuento
 Cargos
 Total impuestos
 Total
@@ -193,26 +200,27 @@ NIF
 Registro mercantil
 Precios con impuestos incluidos"""),
     "nl": _labels("""Factuur
-Nummer
 Afzender
 Factuuradres
 Afleveradres
 Factuurdatum
 Vervaldatum
 Leverdatum
+Leveringsperiode
 Referentie
 Inkoopnummer
+Referentie koper
+Contract
+Project
 Omschrijving
 Aantal
 Prijs per eenheid
 Korting
 Btw
 Bedrag
-Belastingoverzicht
 Grondslag
 Belastingbedrag
 Subtotaal
-Korting
 Toeslagen
 Totaal belasting
 Totaal
@@ -236,26 +244,27 @@ Fiscaal nummer
 KvK-nummer
 Prijzen inclusief belasting"""),
     "it": _labels("""Fattura
-Numero
 Mittente
 Destinatario
 Spedire a
 Data fattura
 Scadenza
 Data fornitura
+Periodo di fornitura
 Riferimento
 N. ordine
+Riferimento acquirente
+Contratto
+Progetto
 Descrizione
 Quantità
 Prezzo unitario
 Sconto
 Imposta
 Importo
-Riepilogo imposte
 Imponibile
 Imposta
 Subtotale
-Sconto
 Addebiti
 Totale imposte
 Totale

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.documents.formats import Formats, is_zero
-from app.documents.text import clean, one_line
+from app.documents.facts import PAGE_WIDTH
+from app.documents.formats import Formats, decimal_of, is_zero
+from app.documents.text import clean, one_line, records
 
-PAGE_WIDTH = 174.0  # mm between the margins
 _DIGIT = 1.80  # mm a figure of 9 pt takes
 _HEADING = 1.42  # mm a character of a heading takes
 _PADDING = 4.0
 _INSET = 3.0  # what the first and the last column keep from the edge
 _SIZE = 9.0
+_WHOLE = 14  # characters: "12 kilogramme" stays on one line, longer cells may wrap between words
 # What is tried in turn where figures are long: points, and mm for all numeric columns together.
 _SIZES = ((9.0, 114.0), (8.0, 114.0), (7.0, 122.0), (6.0, 130.0), (5.0, 134.0), (4.0, 134.0))
 
@@ -48,9 +49,13 @@ class LineTable:
 
 
 def _quantity(line: Mapping[str, Any], formats: Formats) -> str:
-    unit = one_line(line.get("unit"))[:12]
-    number = formats.number(line.get("quantity"))
-    return f"{number} {unit}" if number and unit else number or unit
+    return " ".join(filter(None, (formats.number(line.get("quantity")), one_line(line.get("unit")))))
+
+
+def _unit_price(line: Mapping[str, Any], formats: Formats) -> str:
+    """Return "750.00", or "750.00 / 100" where the price is for so many."""
+    price, base = formats.number(line.get("unit_price")), decimal_of(line.get("price_base_quantity"))
+    return price if not price or base is None or base == 1 else f"{price} / {formats.number(f'{base:f}')}"
 
 
 def _discount(line: Mapping[str, Any], formats: Formats) -> str:
@@ -64,15 +69,21 @@ def _discount(line: Mapping[str, Any], formats: Formats) -> str:
 
 def _tax(line: Mapping[str, Any], formats: Formats) -> str:
     """Return a line's rates, "5% + 9.975%"; the name of a tax without rate."""
-    taxes = line.get("taxes")
-    found = [tax for tax in taxes if isinstance(tax, Mapping)] if isinstance(taxes, list | tuple) else []
-    shown = [formats.percent(tax.get("rate")) or one_line(tax.get("name"))[:10] for tax in found]
-    return " + ".join(filter(None, shown[:3]))
+    taxes = [tax for tax in records(line.get("taxes")) if one_line(tax.get("kind")) != "withholding"]
+    shown = [formats.percent(tax.get("rate")) or one_line(tax.get("name")) for tax in taxes]
+    return " + ".join(filter(None, shown))
 
 
-def _name_and_text(line: Mapping[str, Any]) -> tuple[str, str]:
+def _name_and_text(line: Mapping[str, Any], labels: Mapping[str, str], formats: Formats) -> tuple[str, str]:
+    """Return a line's name, and below it its description, period and additions, each on lines of its own."""
     name, description = one_line(line.get("name")), clean(line.get("description"))
-    return (name, description if description != name else "") if name else ("", description)
+    texts = [description if description != name else ""]
+    texts.append(formats.period(line.get("period_start"), line.get("period_end")))
+    for charge in records(line.get("charges")):
+        if not is_zero(charge.get("amount")):
+            reason = one_line(charge.get("reason")) or labels["charges"]
+            texts.append(f"{reason}: {formats.number(charge.get('amount'))}")
+    return name, "\n".join(filter(None, texts))
 
 
 def line_table(
@@ -85,7 +96,7 @@ def line_table(
     amount = "gross" if inclusive else "net"
     cells = {
         "quantity": [_quantity(line, formats) for line in lines],
-        "unit_price": [formats.number(line.get("unit_price")) for line in lines],
+        "unit_price": [_unit_price(line, formats) for line in lines],
         "discount": [_discount(line, formats) for line in lines],
         "tax": [_tax(line, formats) for line in lines],
         "amount": [formats.number(line.get(amount)) for line in lines],
@@ -93,7 +104,7 @@ def line_table(
     used = {key: column for key, column in cells.items() if any(column)}
     headings = {key: _heading(key, labels, formats) for key in used}
     widths, size = _widths(used, headings)
-    texts = [_name_and_text(line) for line in lines]
+    texts = [_name_and_text(line, labels, formats) for line in lines]
     return LineTable(
         description_label=labels["description"],
         description_width=PAGE_WIDTH - sum(widths.values()),
@@ -110,9 +121,14 @@ def _heading(key: str, labels: Mapping[str, str], formats: Formats) -> str:
     return f"{labels[key]} {formats.currency}".strip() if key == "amount" else labels[key]
 
 
+def _longest_part(cell: str) -> int:
+    """Return how many characters of a cell must stay together: short cells whole, long ones word by word."""
+    return len(cell) if len(cell) <= _WHOLE else max(map(len, cell.split(" ")))
+
+
 def _widths(used: Mapping[str, Sequence[str]], headings: Mapping[str, str]) -> tuple[dict[str, float], float]:
     """Return each column's width in mm and the font size that lets every figure stay on one line."""
-    longest = {key: max(map(len, column)) for key, column in used.items()}
+    longest = {key: max(_longest_part(cell) for cell in column) for key, column in used.items()}
     least = {key: len(heading) * _HEADING for key, heading in headings.items()}
     for size, room in _SIZES:
         widths = {key: max(least[key], count * _DIGIT * size / _SIZE) + _PADDING for key, count in longest.items()}

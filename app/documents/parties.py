@@ -10,8 +10,9 @@ from app.documents.formats import Formats
 from app.documents.text import clean, one_line
 
 # Where the house number stands before the street, and the city before the postal code.
-_NUMBER_FIRST = frozenset("AU CA FR GB IE IN LU NZ SG US ZA".split())
-_CITY_FIRST = frozenset("AE AU CA GB HK IE IN KW NZ SA SG US ZA".split())
+_NUMBER_FIRST = frozenset({"AU", "CA", "FR", "GB", "IE", "IN", "LU", "NZ", "SG", "US", "ZA"})
+_CITY_FIRST = frozenset({"AE", "AU", "CA", "GB", "HK", "IE", "IN", "KW", "NZ", "SA", "SG", "US", "ZA"})
+_UNBROKEN = 40  # characters of a fact in the footer that stay on one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def address_lines(address: Mapping[str, Any], formats: Formats) -> list[str]:
     elif region and region != city[1]:
         city.append(f"({region})" if city[1] else region)
     second = clean(address.get("line2")).split("\n")
-    lines = [" ".join(filter(None, street)), *map(one_line, second), " ".join(filter(None, city)), formats.country(code)]
+    rest = (" ".join(filter(None, city)), formats.country(code))
+    lines = (" ".join(filter(None, street)), *map(one_line, second), *rest)
     return [line for line in lines if line]
 
 
@@ -55,11 +57,11 @@ def _seller(seller: Mapping[str, Any], labels: Mapping[str, str], formats: Forma
     return Party(labels["from"], name, [*address, *_identifiers(seller, labels)[:2]])
 
 
-def _buyer(customer: Mapping[str, Any], address: Mapping[str, Any], labels: Mapping[str, str], formats: Formats) -> Party:
-    names: list[str] = []
-    for value in (customer.get("company_name"), customer.get("name"), customer.get("contact_name"), address.get("name")):
-        if (name := one_line(value)) and name not in names:
-            names.append(name)
+def _buyer(
+    customer: Mapping[str, Any], address: Mapping[str, Any], labels: Mapping[str, str], formats: Formats
+) -> Party:
+    stated = [one_line(customer.get(key)) for key in ("company_name", "name", "contact_name")]
+    names = list(dict.fromkeys(filter(None, [*stated, one_line(address.get("name"))])))
     tail = [*_identifiers(customer, labels), one_line(customer.get("email"))]
     lines = [*names[1:], *address_lines(address, formats), *filter(None, tail)]
     return Party(labels["bill_to"], names[0] if names else "", lines)
@@ -86,5 +88,5 @@ def seller_facts(seller: Mapping[str, Any], labels: Mapping[str, str], formats: 
     contact = [one_line(seller.get(key)) for key in ("email", "phone", "website")]
     lines = [where, [*_identifiers(seller, labels), *contact], [one_line(seller.get("footer"))]]
     # A telephone number or an identifier does not break over lines; long facts may.
-    joined = ([fact.replace(" ", "\xa0") if len(fact) < 40 else fact for fact in line if fact] for line in lines)
+    joined = ([fact.replace(" ", "\xa0") if len(fact) < _UNBROKEN else fact for fact in line if fact] for line in lines)
     return [" · ".join(line) for line in joined if line]

@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from typing import IO
+from typing import IO, Self, cast
 
 from app.documents.frames import FAILED, HEADER, MAX_FRAME, PDF, READY, PdfJob, frame
 
@@ -35,7 +35,7 @@ class _Child:
     """One child process and its two pipes. Every wait has a deadline."""
 
     def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(  # a list, no shell, and nothing in it comes from a request
+        self.process = subprocess.Popen(  # noqa: S603 - a list, no shell, and nothing in it comes from a request
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -43,11 +43,9 @@ class _Child:
             cwd="/",
             env=_environment(),
         )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.stdin: IO[bytes] = self.process.stdin
-        self.stdout: IO[bytes] = self.process.stdout
-        os.set_blocking(self.stdin.fileno(), False)
-        os.set_blocking(self.stdout.fileno(), False)
+        self.stdin, self.stdout = cast("tuple[IO[bytes], IO[bytes]]", (self.process.stdin, self.process.stdout))
+        for pipe in (self.stdin, self.stdout):
+            os.set_blocking(pipe.fileno(), False)
 
     def send(self, payload: bytes, deadline: float) -> None:
         """Write one frame. Raises RenderingFailed at the deadline, OSError if the child is gone."""
@@ -109,20 +107,24 @@ class Renderer:
         self._seconds = seconds
         self._start_seconds = start_seconds
         self._wait_seconds = wait_seconds
-        self._command = [sys.executable, "-P", "-s", *(["-B"] if sys.dont_write_bytecode else []), "-m", "app.documents.child"]
+        flags = ["-P", "-s", *(["-B"] if sys.dont_write_bytecode else [])]
+        self._command = [sys.executable, *flags, "-m", "app.documents.child"]
         if extra_fonts is not None:
             self._command.append(str(extra_fonts.resolve()))
         self._lock = threading.Lock()
         reference = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(reference))
 
-    def __enter__(self) -> Renderer:
+    def __enter__(self) -> Self:
+        """Use the renderer in a with block, which closes it."""
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        """Close it."""
         self.close()
 
     def __del__(self) -> None:
+        """End the child with the renderer."""
         self._stop()
 
     @property
@@ -174,7 +176,7 @@ class Renderer:
         if child is not None:
             child.kill()
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """In a forked process: let go of the parent's child and of a lock another thread may have held."""
         self._lock = threading.Lock()
         child, self._child = self._child, None
@@ -185,7 +187,7 @@ class Renderer:
 def _forget(reference: weakref.ref[Renderer]) -> None:
     renderer = reference()
     if renderer is not None:
-        renderer._after_fork()
+        renderer.after_fork()
 
 
 def _wait(pipe: IO[bytes], event: int, deadline: float) -> None:

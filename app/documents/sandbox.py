@@ -14,10 +14,8 @@ import sysconfig
 from pathlib import Path
 
 MEMORY = 512 * 1024 * 1024
-_REFUSED = (
-    "socket.", "subprocess.", "os.", "shutil.", "ctypes.", "urllib.", "http.", "ftplib.", "smtplib.", "pty.", "tempfile.",
-    "webbrowser.", "sqlite3.", "mmap.", "syslog.", "fcntl.", "signal.", "resource.", "winreg.",
-)  # fmt: skip
+_REFUSED = ("socket.", "subprocess.", "os.", "shutil.", "ctypes.", "urllib.", "http.", "ftplib.", "smtplib.", "pty.",
+            "tempfile.", "webbrowser.", "sqlite3.", "mmap.", "syslog.", "fcntl.", "signal.", "resource.")  # fmt: skip
 _LISTING = ("os.listdir", "os.scandir")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -38,7 +36,7 @@ def readable_roots() -> tuple[str, ...]:
     """Return the folders that hold program code and the bundled fonts, with symbolic links resolved."""
     paths = sysconfig.get_paths()
     folders = [paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], *site.getsitepackages()]
-    folders += [str(Path(__file__).parent), str(Path(sys.base_prefix) / "lib" / f"python{sysconfig.get_python_version()}")]
+    folders.append(str(Path(__file__).parent))
     return tuple(sorted({os.path.realpath(folder) + os.sep for folder in folders}))
 
 

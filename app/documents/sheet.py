@@ -7,29 +7,24 @@ zero checks and a minus sign before a stored deduction are the only arithmetic t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.documents import colors
+from app.documents.facts import Fact, bands, present
 from app.documents.formats import Formats, decimal_of, find_locale, is_zero
 from app.documents.labels import FALLBACK, LABELS, labels_for
-from app.documents.lines import PAGE_WIDTH, LineTable, line_table
+from app.documents.lines import LineTable, line_table
 from app.documents.parties import Party, parties, seller_facts
-from app.documents.text import clean, one_line
+from app.documents.text import clean, one_line, records
 
 _PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]{16,}={0,2}", re.ASCII)
 _SHOWN_TAXES = 4
-_SIDE_BY_SIDE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A label and its value, both ready to print; `width` in mm where the fact stands in a band, else 0."""
-
-    label: str
-    value: str
-    width: float = 0.0
+_SIDE_BY_SIDE = 8  # rows of the tax table, and
+_SIDE_CHARACTERS = 600  # characters in it, that still stand beside the totals
+_MARKED = ("draft", "void")
+_REFERENCES = ("reference", "po_number", "buyer_reference", "contract_number", "project_number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ class TaxRow:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Everything one page template prints. Strings are formatted but not escaped; newlines are \\n."""
+    """Everything one page template prints. Strings are formatted but not escaped; a newline breaks the line."""
 
     language: str
     labels: Mapping[str, str]
@@ -55,7 +50,7 @@ class Sheet:
     palette: colors.Palette
     seller_name: str
     parties: Sequence[Party]
-    facts: Sequence[Fact]
+    facts: Sequence[Sequence[Fact]]
     table: LineTable
     tax_rows: Sequence[TaxRow]
     tax_beside_totals: bool
@@ -63,7 +58,7 @@ class Sheet:
     total: Fact | None
     settlements: Sequence[Fact]
     amount_due: Fact | None
-    payment: Sequence[Fact]
+    payment: Sequence[Sequence[Fact]]
     notes: str
     terms: str
     prices_note: str
@@ -77,19 +72,20 @@ def build_sheet(
     brand: Mapping[str, Any],
     locale_name: str,
 ) -> Sheet:
-    """Arrange the wire shape of an invoice and its parties (docs: DocumentView) for a template. Never raises on data."""
+    """Arrange an invoice and its parties (shapes: rendering.DocumentView) for a template. Never raises on data."""
     locale = find_locale(locale_name)
     words = locale if locale.language in LABELS else find_locale("en_GB")
     labels = labels_for(locale.language)
     formats = Formats(locale, words, one_line(invoice.get("currency")).upper())
-    void = one_line(invoice.get("state")) == "void"
+    state = one_line(invoice.get("state"))
+    void = state == "void"
     taxes = _tax_rows(invoice, formats)
     return Sheet(
         language=locale.language if locale.language in LABELS else FALLBACK,
         labels=labels,
         title=labels["invoice"],
         number=one_line(invoice.get("number")),
-        mark=labels.get(one_line(invoice.get("state")), "") if void or _is_draft(invoice) else "",
+        mark=labels[state] if state in _MARKED else "",
         logo=_logo(brand),
         palette=colors.palette(one_line(brand.get("color"))),
         seller_name=one_line(seller.get("name")) or one_line(seller.get("legal_name")),
@@ -97,7 +93,7 @@ def build_sheet(
         facts=_facts(invoice, labels, formats),
         table=line_table(records(invoice.get("lines")), labels, formats, inclusive=bool(invoice.get("tax_inclusive"))),
         tax_rows=taxes,
-        tax_beside_totals=len(taxes) <= _SIDE_BY_SIDE and sum(len(row.note) + len(row.name) for row in taxes) < 600,
+        tax_beside_totals=len(taxes) <= _SIDE_BY_SIDE and _characters(taxes) < _SIDE_CHARACTERS,
         totals=_totals(invoice, labels, formats),
         total=_money_fact(labels["total"], invoice.get("total"), formats),
         settlements=_settlements(invoice, labels, formats),
@@ -110,46 +106,30 @@ def build_sheet(
     )
 
 
-def records(value: object) -> list[Mapping[str, Any]]:
-    """Return the mappings in a wire list; [] for anything that is no list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
-
-
-def _is_draft(invoice: Mapping[str, Any]) -> bool:
-    return one_line(invoice.get("state")) == "draft"
-
-
 def _logo(brand: Mapping[str, Any]) -> str:
     """Return the logo's data URI, only if it is a base64 PNG as normalise_logo writes it."""
     logo = brand.get("logo")
     return logo if isinstance(logo, str) and _PNG.fullmatch(logo) else ""
 
 
-def present(pairs: Iterable[tuple[str, str]]) -> list[Fact]:
-    """Return the pairs that have a value."""
-    return [Fact(label, value) for label, value in pairs if value]
-
-
-def _band(facts: Sequence[Fact]) -> list[Fact]:
-    """Return the facts with widths that fill the page in proportion to their texts, none below half an equal share."""
-    share = PAGE_WIDTH / max(len(facts), 1)
-    needs = [max(len(fact.label), min(len(fact.value), 30)) + 5.0 for fact in facts]
-    weights = [max(need, sum(needs) / len(needs) / 1.6) for need in needs]
-    return [Fact(f.label, f.value, share * len(facts) * w / sum(weights)) for f, w in zip(facts, weights, strict=True)]
-
-
-def _facts(invoice: Mapping[str, Any], labels: Mapping[str, str], formats: Formats) -> list[Fact]:
+def _facts(invoice: Mapping[str, Any], labels: Mapping[str, str], formats: Formats) -> list[list[Fact]]:
     """Return the dates and references, those present."""
     dates = [(labels[key], formats.date(invoice.get(key))) for key in ("issue_date", "due_date", "supply_date")]
-    return _band(present([*dates, *((labels[key], one_line(invoice.get(key))) for key in ("reference", "po_number"))]))
+    period = (labels["period"], formats.period(invoice.get("period_start"), invoice.get("period_end")))
+    references = [(labels[key], one_line(invoice.get(key))) for key in _REFERENCES]
+    return bands(present([*dates, period, *references]))
 
 
 def tax_label(tax: Mapping[str, Any], formats: Formats) -> str:
     """Return "VAT 19%": the stored name, and the rate unless the name has it already."""
     name, rate = one_line(tax.get("name")), formats.percent(tax.get("rate"))
-    digits = rate.rstrip("%  ")
-    named = bool(digits) and re.search(rf"(?<![\d.,]){re.escape(digits)}(?![\d.,]*\d)", name)
+    digits = re.sub(r"[^\d.,]", "", rate).replace(",", ".")
+    named = digits in re.findall(r"\d+(?:\.\d+)?", name.replace(",", "."))
     return name if named or not rate else f"{name} {rate}".strip()
+
+
+def _characters(taxes: Sequence[TaxRow]) -> int:
+    return sum(len(row.note) + len(row.name) for row in taxes)
 
 
 def _tax_rows(invoice: Mapping[str, Any], formats: Formats) -> list[TaxRow]:
@@ -185,12 +165,13 @@ def _totals(invoice: Mapping[str, Any], labels: Mapping[str, str], formats: Form
     percent = ""
     if isinstance(discount, Mapping) and one_line(discount.get("type")) == "percent":
         percent = formats.percent(discount.get("value"))
-    charged = [one_line(c.get("name") or c.get("reason") or c.get("description")) for c in records(invoice.get("charges"))]
+    reasons = [one_line(c.get("reason") or c.get("name")) for c in records(invoice.get("charges"))]
+    charges = _with(labels["charges"], one_line(", ".join(filter(None, reasons))))
     taxes = [tax for tax in records(invoice.get("taxes")) if one_line(tax.get("amount"))]
     rows = [
         (labels["subtotal"], formats.money(invoice.get("subtotal"))),
-        (_with(labels["discounts"], percent), _deduction(invoice.get("discount_total"), formats)),
-        (_with(labels["charges"], ", ".join(filter(None, charged))[:80]), _addition(invoice.get("charge_total"), formats)),
+        (_with(labels["discount"], percent), _deduction(invoice.get("discount_total"), formats)),
+        (charges, _addition(invoice.get("charge_total"), formats)),
     ]
     if 0 < len(taxes) <= _SHOWN_TAXES:
         rows += [(tax_label(tax, formats) or labels["tax"], formats.money(tax.get("amount"))) for tax in taxes]
@@ -204,7 +185,7 @@ def _with(label: str, detail: str) -> str:
 
 
 def _settlements(invoice: Mapping[str, Any], labels: Mapping[str, str], formats: Formats) -> list[Fact]:
-    """Return what stands between the total and the amount due: withheld, rounding, paid, credited; none that is zero."""
+    """Return what stands between the total and the amount due: withheld, rounding, paid, credited; no zero."""
     withheld = [
         (tax_label(tax, formats) or labels["withholding"], _deduction(tax.get("amount"), formats))
         for tax in records(invoice.get("withholding"))
@@ -219,14 +200,16 @@ def _settlements(invoice: Mapping[str, Any], labels: Mapping[str, str], formats:
     )
 
 
-def _payment(invoice: Mapping[str, Any], seller: Mapping[str, Any], labels: Mapping[str, str]) -> list[Fact]:
+def _payment(
+    invoice: Mapping[str, Any], seller: Mapping[str, Any], labels: Mapping[str, str]
+) -> list[list[Fact]]:
     """Return how to pay by bank transfer; nothing without an account."""
     iban = re.sub(r"\s", "", one_line(seller.get("iban")))
     if not iban:
         return []
     grouped = " ".join(iban[i : i + 4] for i in range(0, len(iban), 4))
     name = seller.get("account_name") or seller.get("legal_name") or seller.get("name")
-    return _band(
+    return bands(
         present(
             [
                 (labels["account_name"], one_line(name)),

@@ -6,6 +6,8 @@ Escaping is not done here: the templates escape every value (autoescape), so mar
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 # C0 and C1 controls but for tab and newline, lone surrogates, noncharacters, the soft hyphen, the byte order mark,
 # interlinear and tag characters, and the bidi embeddings, overrides and isolates (an override can show
@@ -24,7 +26,7 @@ MAX_LINE = 500
 
 
 def clean(value: object) -> str:
-    """Return `value` as text that can be drawn: "" for None and for what is no text or number, newlines as \\n.
+    r"""Return `value` as text that can be drawn: "" for None and for what is no text or number, newlines as \n.
 
     At most 20 000 characters; newlines after the 300th become spaces.
     """
@@ -44,3 +46,8 @@ def one_line(value: object) -> str:
 def plain_marks(text: str) -> str:
     """Return a formatted number without direction marks and with the plain no-break space (fonts lack U+202F)."""
     return _MARKS.sub("", text).replace("\u202f", "\xa0")
+
+
+def records(value: object) -> list[Mapping[str, Any]]:
+    """Return the mappings in a wire list; [] for anything that is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []

@@ -31,33 +31,43 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def __init__(self, name: str, import_name: str, *, description: str, url_prefix: str = "/api/v1") -> None:
         super().__init__(name, import_name, url_prefix=url_prefix, description=description)
+        self._naming_rows: set[str] = set()
         self._prepare_doc_cbks.append(self._prepare_guard_doc)
 
-    def route(self, rule: str, *, methods: tuple[str, ...] = ("GET",), **options: Any) -> Decorator:  # noqa: ANN401
+    def route(self, rule: str, *, methods: tuple[str, ...] = ("GET",), **options: Any) -> Decorator:
         """Register a view. Raises UnguardedRouteError, or ValueError when the endpoint's name is taken."""
         decorator: Decorator = super().route(rule, methods=list(methods), **options)
         return decorator
 
-    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any) -> None:  # noqa: ANN401
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
         """Refuse a second view of the same name instead of renaming it silently."""
         name = endpoint or view_func.__name__
         if name in self._endpoints:
             raise ValueError(f"{self.name}.{name} is already a route")
+        # A path that names a row can name one that does not exist.
+        self._naming_rows |= {name} if "<" in rule else set()
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
-    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:  # noqa: ANN401
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:
         """Parse the body (or the query) with a schema and pass the result on. See flask-smorest."""
         decorator: Decorator = super().arguments(schema, location=location, **options)
         return decorator
 
-    def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:  # noqa: ANN401
+    def alt_response(self, status_code: int, **options: Any) -> Decorator:
+        """Document another answer. See flask-smorest."""
+        decorator: Decorator = super().alt_response(status_code, **options)
+        return decorator
+
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:
         """Write the view's result with a schema; `Created` results add a Location header. See flask-smorest."""
         instance = schema() if isinstance(schema, type) and issubclass(schema, Schema) else schema
         documented: Decorator = super().response(status_code, instance, **options)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(view)
-            def write(*args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
+            def write(*args: Any, **kwargs: Any) -> Response:
                 result = view(*args, **kwargs)
                 if isinstance(result, Response):
                     return result
@@ -74,25 +84,25 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return decorate
 
-    def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:  # noqa: ANN401
-        methods = sorted(obj.methods) if isinstance(obj, type) else []
-        for view in [getattr(obj, method.lower()) for method in methods] or [obj]:
-            if not isinstance(getattr(view, "guard", None), Guard):
-                raise UnguardedRouteError(f"{self.name}.{endpoint}: {view.__qualname__} has no @requires or @public")
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
+        # wraps() copies the marker onto whatever is laid over the guard; only the guard itself is `guarded` by itself.
+        if getattr(obj, "guarded", None) is not obj:
+            raise UnguardedRouteError(f"{self.name}.{endpoint}: @requires or @public must stand right below the route")
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
         for method, notes in self._docs[endpoint].items():
             if method != "parameters":
-                view = getattr(obj, method) if isinstance(obj, type) else obj
-                notes["guard"], notes["operation_id"] = view.guard, view.__name__
+                notes["guard"], notes["operation_id"] = obj.guard, obj.__name__
+                notes["names_row"] = endpoint in self._naming_rows
 
-    def _prepare_guard_doc(self, doc: dict[str, Any], notes: dict[str, Any], **context: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _prepare_guard_doc(self, doc: dict[str, Any], notes: dict[str, Any], **context: Any) -> dict[str, Any]:
         guard: Guard = notes["guard"]
         doc.setdefault("operationId", notes["operation_id"])
         doc["security"] = [] if guard.public else [{"apiKey": [guard.scope] if guard.scope else []}]
         if not guard.public:
             doc["x-required-scope"], doc["x-required-tier"] = guard.scope, guard.tier
         responses = doc.setdefault("responses", {})
-        for status in error_statuses(guard, doc, context["method"]):
+        statuses = error_statuses(guard, doc, context["method"]) + ([404] if notes["names_row"] else [])
+        for status in sorted(statuses):
             responses.setdefault(str(status), {"$ref": f"#/components/responses/Error{status}"})
         return deepcopy(doc)
 
@@ -104,10 +114,8 @@ def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
         found.append(401)
         found += [402] if guard.tier != LOWEST_TIER else []
         found += [403] if guard.scope else []
-    if "requestBody" in doc:
-        found += [400, 413, 415, 422]
-    elif doc.get("parameters"):
-        found.append(422)
-    if method.upper() not in SAFE_METHODS and guard.writes is not False:
-        found.append(409)
-    return sorted(found)
+    writes = method.upper() not in SAFE_METHODS and guard.writes is not False
+    found += [400, 413, 415] if "requestBody" in doc else []
+    found += [409] if writes else []
+    found += [422] if doc.get("parameters") or "requestBody" in doc or (writes and method.upper() != "DELETE") else []
+    return found

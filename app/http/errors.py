@@ -113,9 +113,14 @@ class Invalid(Problem):
     status = 422
 
     def __init__(self, fields: Mapping[str, list[str] | str], *, code: str | None = None) -> None:
-        listed = {name: [text] if isinstance(text, str) else text for name, text in fields.items()}
+        listed = {_shown(name): [text] if isinstance(text, str) else text for name, text in fields.items()}
         names = ", ".join(list(listed)[:5])
         super().__init__(f"Please correct: {names}.", code=code, details={"fields": listed})
+
+
+def _shown(name: str) -> str:
+    """A path as an answer can carry it: the name of an unknown field is whatever the caller sent."""
+    return name.encode("utf-8", "replace").decode()[:80]
 
 
 def init_app(app: Flask) -> None:
@@ -143,7 +148,7 @@ def envelope(status: int, code: str, message: str, details: Mapping[str, Any]) -
     return Response(json.dumps({"error": error}), status=status, mimetype="application/json")
 
 
-def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:  # noqa: ANN401 - marshmallow nests lists and dicts
+def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
     """Marshmallow's nested messages as dotted paths: {"lines": {0: {"name": [..]}}} -> {"lines.0.name": [..]}."""
     if isinstance(messages, Mapping):
         found: dict[str, list[str]] = {}
@@ -164,9 +169,6 @@ def _from_marshmallow(error: ValidationError) -> Response:
 def _from_werkzeug(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # noqa: PLR2004 - redirects made by the router are no failures
         return error.get_response()  # type: ignore[return-value]
-    messages = (getattr(error, "data", None) or {}).get("messages")
-    if error.code == Invalid.status and messages:
-        return problem_response(Invalid(flatten(messages)))
     message = MESSAGES.get(error.code) or error.description or error.name
     response = envelope(error.code, CODES.get(error.code, "bad_request"), message, {})
     for name, value in error.get_headers():

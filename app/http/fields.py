@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
@@ -16,22 +16,40 @@ from babel.core import UnknownLocaleError
 from marshmallow import ValidationError, fields
 from stdnum import iban
 
-from app.money import EXPONENTS, format_minor
+from app.data.types import plain
 from app.http.iso3166 import COUNTRIES
+from app.money import EXPONENTS, format_minor
 
-Nested = fields.Nested
 List = fields.List
 
 ZERO, ONE = Decimal(0), Decimal(1)
+_CUT = Context(prec=60, rounding=ROUND_DOWN, traps=[])
 
 _ALLOWED_CONTROLS = {"\n", "\t"}
 
 
-class Text(fields.String):
-    """Text of bounded length without NUL, control characters or lone surrogates; `lines` allows line breaks and tabs."""
+class Nested(fields.Nested):
+    """An object inside an object. It is whole, also in a change that may leave out fields of the outer one."""
 
-    def __init__(self, most: int, *, least: int = 0, lines: bool = False, pattern: str | None = None,
-                 one_of: Sequence[str] | None = None, example: object = None, doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def _load(self, value: Any, partial: Any = None) -> Any:  # noqa: ARG002 - marshmallow would pass it on
+        return super()._load(value)
+
+
+class Text(fields.String):
+    """Text of bounded length without NUL, control characters or lone surrogates; `lines` allows breaks and tabs."""
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        least: int = 0,
+        lines: bool = False,
+        pattern: str | None = None,
+        one_of: Sequence[str] | None = None,
+        example: object = None,
+        doc: str = "",
+        **kwargs: Any,
+    ) -> None:
         """`most` and `least` count characters; `pattern` must match the whole; `one_of` lists the legal words."""
         self.most, self.least, self.multi_line = most, least, lines
         self.pattern = re.compile(pattern) if pattern else None
@@ -41,7 +59,7 @@ class Text(fields.String):
         metadata |= {"pattern": f"^(?:{pattern})$"} if pattern else {}
         super().__init__(metadata=metadata | described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         if not isinstance(value, str):
             raise ValidationError("Must be text.")
         if self.multi_line:
@@ -53,7 +71,9 @@ class Text(fields.String):
         if len(value) > self.most:
             raise ValidationError(f"Must have at most {self.most} characters.")
         if len(value.strip()) < self.least:
-            raise ValidationError("Must not be empty." if self.least == 1 else f"Must have at least {self.least} characters.")
+            raise ValidationError(
+                "Must not be empty." if self.least == 1 else f"Must have at least {self.least} characters."
+            )
         if not value.isprintable():
             for character in value:
                 category = unicodedata.category(character)
@@ -68,11 +88,11 @@ class Text(fields.String):
 class Checked(Text):
     """Text that a further rule judges and may normalise. The rule returns the value or raises ValueError(sentence)."""
 
-    def __init__(self, most: int, rule: Callable[[str], str], **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, most: int, rule: Callable[[str], str], **kwargs: Any) -> None:
         super().__init__(most, **kwargs)
         self.rule = rule
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
         try:
             return self.rule(text)
@@ -85,37 +105,37 @@ def described(doc: str, example: object) -> dict[str, Any]:
     return ({"description": doc} if doc else {}) | ({"example": example} if example is not None else {})
 
 
-def Email(**kwargs: Any) -> Checked:  # noqa: ANN401, N802 - reads as the field it makes
+def Email(**kwargs: Any) -> Checked:  # noqa: N802 - reads as the field it makes
     """An e-mail address (RFC 5321/6531), domain in lower case. No DNS look-up."""
     return Checked(254, _email, example="billing@acme.example", **kwargs)
 
 
-def Currency(**kwargs: Any) -> Checked:  # noqa: ANN401, N802
+def Currency(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 4217 code in capitals."""
     return Checked(3, _member(EXPONENTS, "Must be an ISO 4217 currency code such as EUR."), example="EUR", **kwargs)
 
 
-def Country(**kwargs: Any) -> Checked:  # noqa: ANN401, N802
+def Country(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 3166-1 alpha-2 code in capitals."""
     return Checked(2, _member(COUNTRIES, "Must be an ISO 3166 country code such as DE."), example="DE", **kwargs)
 
 
-def TimeZone(**kwargs: Any) -> Checked:  # noqa: ANN401, N802
+def TimeZone(**kwargs: Any) -> Checked:  # noqa: N802
     """An IANA time zone name."""
     return Checked(64, _time_zone, example="Europe/Berlin", **kwargs)
 
 
-def LocaleCode(**kwargs: Any) -> Checked:  # noqa: ANN401, N802
+def LocaleCode(**kwargs: Any) -> Checked:  # noqa: N802
     """A locale that Babel knows, such as de, de_DE or pt-BR."""
     return Checked(20, _locale, example="de_DE", **kwargs)
 
 
-def Iban(**kwargs: Any) -> Checked:  # noqa: ANN401, N802
+def Iban(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 13616 account number with its check digits right, stored without spaces."""
     return Checked(42, _iban, example="DE89370400440532013000", **kwargs)
 
 
-def Url(**kwargs: Any) -> Text:  # noqa: ANN401, N802
+def Url(**kwargs: Any) -> Text:  # noqa: N802
     """An http or https address. It is only ever printed, never fetched."""
     return Text(500, pattern=r"https?://[^\s<>\"]+", example="https://acme.example", **kwargs)
 
@@ -127,7 +147,7 @@ def _email(text: str) -> str:
         raise ValueError("Must be an e-mail address.") from error
 
 
-def _member(allowed: Mapping[str, object], sentence: str) -> Callable[[str], str]:
+def _member(allowed: Container[str], sentence: str) -> Callable[[str], str]:
     def rule(text: str) -> str:
         if text not in allowed:
             raise ValueError(sentence)
@@ -168,49 +188,56 @@ class Number(fields.Field[Decimal]):
 
     FORM: ClassVar[re.Pattern[str]] = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
-    def __init__(self, *, digits: int = 12, places: int = 6, low: int | None = None, high: int | None = None,
-                 above: int | None = None, example: object = None, doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *,
+        digits: int = 12,
+        places: int = 6,
+        low: int | None = None,
+        high: int | None = None,
+        above: int | None = None,
+        example: object = None,
+        doc: str = "",
+        **kwargs: Any,
+    ) -> None:
         """`low` and `high` are inclusive bounds, `above` an exclusive lower one."""
         self.digits, self.places, self.low, self.high, self.above = digits, places, low, high, above
         super().__init__(metadata=described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ANN401, ARG002
-        if isinstance(value, str) and self.FORM.fullmatch(value):
-            number = Decimal(value)
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            number = Decimal(value)
-        else:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ARG002
+        decimal_text = isinstance(value, str) and self.FORM.fullmatch(value)
+        if not decimal_text and (not isinstance(value, int | Decimal) or isinstance(value, bool)):
             raise ValidationError("Must be a number or a decimal in text, such as 19.99.")
-        return self._bounded(number)
-
-    def _bounded(self, number: Decimal) -> Decimal:
-        if number.is_zero():
-            number = Decimal(0)
-        elif number.adjusted() >= self.digits:
-            raise ValidationError(f"Must have at most {self.digits} digits before the decimal point.")
-        sign, digits, exponent = number.as_tuple()
-        assert isinstance(exponent, int)
-        text = "".join(map(str, digits))
-        spare = len(text) - len(text.rstrip("0"))
-        if -exponent - spare > self.places and not number.is_zero():
-            raise ValidationError(f"Must have at most {self.places} decimal places.")
+        number = self._exact(Decimal(value))
         if self.low is not None and number < self.low:
             raise ValidationError(f"Must be at least {self.low}.")
         if self.high is not None and number > self.high:
             raise ValidationError(f"Must be at most {self.high}.")
         if self.above is not None and number <= self.above:
             raise ValidationError(f"Must be greater than {self.above}.")
-        kept = Decimal((sign, digits[: len(digits) - min(spare, max(0, -exponent))], exponent + min(spare, max(0, -exponent))))
-        return kept if kept else Decimal(0)
+        return number
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _exact(self, number: Decimal) -> Decimal:
+        """The number without needless zeros; refused, not rounded, when it has too many digits on either side."""
+        if number.is_zero():
+            return ZERO
+        if not number.is_finite():
+            raise ValidationError("Is beyond any number that can be stored.")
+        if number.adjusted() >= self.digits:
+            raise ValidationError(f"Must have at most {self.digits} digits before the decimal point.")
+        shortened = number.quantize(Decimal(1).scaleb(-self.places), context=_CUT)
+        if shortened != number:
+            raise ValidationError(f"Must have at most {self.places} decimal places.")
+        return plain(shortened)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else f"{value:f}"
 
 
 class Price(Number):
     """A unit price: written with at least the currency's digits ("750.00"), more where it has more ("0.0125")."""
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
             return None
         exponent = EXPONENTS.get(obj.currency, 2)
@@ -221,12 +248,14 @@ class Price(Number):
 class Amount(fields.Field[int]):
     """An amount in an answer: stored as minor units, written as a decimal string with the currency's digits."""
 
-    def __init__(self, *, currency: str = "currency", example: object = "12075.00", doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, *, currency: str = "currency", example: object = "12075.00", doc: str = "", **kwargs: Any
+    ) -> None:
         """`currency` names the attribute of the object that holds the ISO 4217 code."""
         self.currency = currency
         super().__init__(dump_only=True, metadata=described(doc, example), **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
             return None
         code = obj[self.currency] if isinstance(obj, Mapping) else getattr(obj, self.currency)
@@ -238,10 +267,10 @@ class Date(fields.Field[date]):
 
     FORM: ClassVar[re.Pattern[str]] = re.compile(r"(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
-    def __init__(self, *, example: object = "2026-11-21", doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, example: object = "2026-11-21", doc: str = "", **kwargs: Any) -> None:
         super().__init__(metadata=described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:  # noqa: ARG002
         if not isinstance(value, str) or not self.FORM.fullmatch(value):
             raise ValidationError("Must be a date such as 2026-11-21.")
         try:
@@ -249,17 +278,17 @@ class Date(fields.Field[date]):
         except ValueError as error:
             raise ValidationError("There is no such day.") from error
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else value.isoformat()
 
 
 class Instant(fields.Field[datetime]):
     """An instant, RFC 3339; written in UTC with Z, read with any offset."""
 
-    def __init__(self, *, example: object = "2026-11-21T09:30:00.000Z", doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, example: object = "2026-11-21T09:30:00.000Z", doc: str = "", **kwargs: Any) -> None:
         super().__init__(metadata=described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # noqa: ARG002
         try:
             parsed = datetime.fromisoformat(value) if isinstance(value, str) and 20 <= len(value) <= 40 else None  # noqa: PLR2004
             if parsed is None or parsed.tzinfo is None:
@@ -268,7 +297,7 @@ class Instant(fields.Field[datetime]):
         except (ValueError, OverflowError) as error:
             raise ValidationError("Must be an instant with an offset, such as 2026-11-21T09:30:00Z.") from error
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -277,25 +306,27 @@ class Id(fields.Field[UUID]):
 
     FORM: ClassVar[re.Pattern[str]] = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
-    def __init__(self, *, example: object = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6", doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, *, example: object = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6", doc: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(metadata=described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:  # noqa: ARG002
         if not isinstance(value, str) or not self.FORM.fullmatch(value):
             raise ValidationError("Must be an id (a UUID).")
         return UUID(value)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else str(value)
 
 
 class Flag(fields.Field[bool]):
     """A JSON boolean; in a query the words true and false."""
 
-    def __init__(self, *, example: object = None, doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, example: object = None, doc: str = "", **kwargs: Any) -> None:
         super().__init__(metadata=described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ARG002
         if isinstance(value, bool):
             return value
         # A body never reaches this with text: JSON has booleans of its own, a query string has only words.
@@ -304,18 +335,18 @@ class Flag(fields.Field[bool]):
             raise ValidationError("Must be true or false.")
         return words[value]
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> bool | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> bool | None:  # noqa: ARG002
         return None if value is None else bool(value)
 
 
 class Whole(fields.Field[int]):
     """A whole number within bounds: a JSON integer, or digits in a query."""
 
-    def __init__(self, low: int, high: int, *, example: object = None, doc: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, low: int, high: int, *, example: object = None, doc: str = "", **kwargs: Any) -> None:
         self.low, self.high = low, high
         super().__init__(metadata={"minimum": low, "maximum": high} | described(doc, example), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ARG002
         if isinstance(value, str) and hasattr(data, "getlist") and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
             value = int(value)
         if isinstance(value, Decimal) and value.adjusted() >= 40:  # noqa: PLR2004 - an integer too long to be one
@@ -326,7 +357,7 @@ class Whole(fields.Field[int]):
             raise ValidationError(f"Must be from {self.low} to {self.high}.")
         return value
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> int | None:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> int | None:  # noqa: ARG002
         return None if value is None else int(value)
 
 
@@ -335,35 +366,37 @@ class Metadata(fields.Field[dict[str, str]]):
 
     MOST = 50
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, **kwargs: Any) -> None:
         example = {"crm_id": "4711"}
         super().__init__(metadata={"description": "Your own labels, at most 50.", "example": example}, **kwargs)
         self.key, self.text = Text(40, least=1), Text(500, lines=True)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ANN401, ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ARG002
         if not isinstance(value, dict):
             raise ValidationError("Must be an object of texts.")
         if len(value) > self.MOST:
             raise ValidationError(f"Must have at most {self.MOST} entries.")
-        return {self.key.deserialize(key): self.text.deserialize(text) for key, text in value.items()}
+        return {str(self.key.deserialize(key)): str(self.text.deserialize(text)) for key, text in value.items()}
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str]:  # noqa: ARG002
         return value or {}
 
 
 class Plain(fields.Field[Any]):
     """An answer's value that is JSON already, with its schema written by hand."""
 
-    def __init__(self, *, schema: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, schema: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(dump_only=True, metadata=dict(schema), **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         return value
 
 
 def external_id() -> Text:
     """The caller's own id for a resource, unique per organisation and resource."""
-    return Text(255, least=1, allow_none=True, example="ERP-1001", doc="Your own id; unique per organisation and resource.")
+    return Text(
+        255, least=1, allow_none=True, example="ERP-1001", doc="Your own id; unique per organisation and resource."
+    )
 
 
 def require(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an assertion
@@ -372,7 +405,7 @@ def require(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an a
         raise ValidationError(sentence)
 
 
-def some(inner: fields.Field[Any], *, most: int, least: int = 0, doc: str = "", **kwargs: Any) -> fields.List:  # noqa: ANN401
+def some(inner: fields.Field[Any], *, most: int, least: int = 0, doc: str = "", **kwargs: Any) -> fields.List[Any]:
     """A list of `least` to `most` entries."""
 
     def bounded(values: list[Any]) -> None:

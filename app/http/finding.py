@@ -14,15 +14,16 @@ Row = TypeVar("Row", bound=TenantModel)
 
 
 def find_or_404(model: type[Row], row_id: UUID, noun: str, *options: ExecutableOption, lock: bool = False) -> Row:
-    """The current organisation's living row. Raises NotFound - for a foreign id in the same words as for an unknown one."""
+    """The current organisation's living row. Raises NotFound, for a foreign id as for an unknown one."""
     row = find(model, row_id, *options, lock=lock)
     if row is None:
         raise NotFound(f"There is no such {noun}.")
     return row
 
 
-def refuse_taken(model: type[TenantModel], column: InstrumentedAttribute[Any], value: object, *, field: str,
-                 but: UUID | None = None) -> None:
+def refuse_taken(
+    model: type[TenantModel], column: InstrumentedAttribute[Any], value: object, *, field: str, but: UUID | None = None
+) -> None:
     """Raise Conflict, naming the field, when another row of the organisation holds this value already. None is free."""
     if value is not None and taken(model, column, value, but):
         text = f"Another {model.__name__.lower()} has this {field.replace('_', ' ')} already."

@@ -1,8 +1,8 @@
 """The guard: `requires` and `public` are the only ways into the application.
 
-An endpoint runs in four steps, always in this order: who is it (401), does the tier open it (402), does the key hold the
-scope (403) - all before the body is read - and then the view inside one transaction for one organisation. The marker
-left on the function feeds the OpenAPI document, so what is documented is what is enforced.
+An endpoint runs in four steps, always in this order: who is it (401), does the tier open it (402), does the key hold
+the scope (403) - all before the body is read - and then the view inside one transaction for one organisation. The
+marker left on the function feeds the OpenAPI document, so what is documented is what is enforced.
 """
 
 import functools
@@ -28,7 +28,7 @@ MAX_REQUEST_ID = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What an endpoint asks of its caller. `reason` says why a public endpoint is public; `writes` overrides the verb."""
+    """What an endpoint asks of its caller. `reason`: why it is public; `writes` overrides what the verb says."""
 
     scope: str | None = None
     tier: str = LOWEST_TIER
@@ -55,7 +55,7 @@ def public(reason: str) -> Callable[[View[P]], View[P]]:
 def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
     def decorate(view: View[P]) -> View[P]:
         if isinstance(view, type):
-            raise TypeError("mark each method of a view class, not the class")
+            raise TypeError("a route is a function; a view class has no place for the guard")
 
         @functools.wraps(view)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -67,7 +67,7 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
             with organization(g.principal.org_id, g.principal.timezone), unit_of_work(write=writes):
                 return view(*args, **kwargs)
 
-        wrapper.guard = guard  # type: ignore[attr-defined]
+        wrapper.guard, wrapper.guarded = guard, wrapper  # type: ignore[attr-defined]
         return wrapper
 
     return decorate

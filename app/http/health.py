@@ -28,8 +28,13 @@ class ReadyOut(HealthOut):
     """Each thing the service needs, and whether it is there."""
 
     status = fields.Text(10, required=True, one_of=("ready", "not_ready"), example="ready")
-    checks = fields.Plain(schema={"type": "object", "additionalProperties": {"type": "boolean"},
-                                  "example": {"database": True, "migrations": True}})
+    checks = fields.Plain(
+        schema={
+            "type": "object",
+            "additionalProperties": {"type": "boolean"},
+            "example": {"database": True, "migrations": True},
+        }
+    )
 
 
 @bp.route("/health")

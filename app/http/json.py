@@ -1,7 +1,7 @@
 """JSON in and out: decimals are parsed exactly, nonsense is refused, answers are written by orjson."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import orjson
@@ -23,12 +23,12 @@ def _constant(text: str) -> NoReturn:
 class ExactJson(JSONProvider):
     """Flask's JSON, exact: 0.1 is Decimal('0.1'); NaN and Infinity are not JSON (RFC 8259)."""
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002 - signature of Flask's provider
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ARG002 - signature of Flask's provider
         """Parse. Raises ValueError for anything that is not JSON in UTF-8, RecursionError for absurd nesting."""
         text = s.decode("utf-8") if isinstance(s, bytes) else s
-        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_constant)
+        return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - signature of Flask's provider
+    def dumps(self, obj: Any, **kwargs: Any) -> str:  # noqa: ARG002 - signature of Flask's provider
         """Write compact JSON."""
         return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
 

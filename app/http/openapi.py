@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, generated from the routes; and the Api that collects them.
 
-Built once per application and served from memory. Nothing is written by hand that the code already knows: security, scope
-and tier come from the guard, shapes from the schemas, errors from errors.CODES.
+Built once per application and served from memory. Nothing is written by hand that the code already knows: security,
+scope and tier come from the guard, shapes from the schemas, errors from errors.CODES.
 """
 
 from typing import Any
@@ -33,8 +33,8 @@ _TYPES: tuple[tuple[type, str, str | None], ...] = (
     (fields.Whole, "integer", None),
 )
 
-DESCRIPTION = """Invoices, exactly. Amounts are decimal strings in the currency's digits; instants are UTC; every list has one
-envelope and every failure one shape. Send `Authorization: Bearer bh_live_…`."""
+DESCRIPTION = """Invoices, exactly. Amounts are decimal strings in the currency's digits; instants are UTC; every list
+has one envelope and every failure one shape. Send `Authorization: Bearer bh_live_…`."""
 
 
 class ErrorBody(Schema):
@@ -43,8 +43,11 @@ class ErrorBody(Schema):
     code = fields.Text(40, required=True, example="validation_error")
     message = fields.Text(500, required=True, example="Please correct: lines.0.quantity.")
     details = fields.Plain(
-        schema={"type": "object", "additionalProperties": True,
-                "example": {"fields": {"lines.0.quantity": ["Must be a number or a decimal in text, such as 19.99."]}}},
+        schema={
+            "type": "object",
+            "additionalProperties": True,
+            "example": {"fields": {"lines.0.quantity": ["Must be a number or a decimal in text, such as 19.99."]}},
+        },
         required=True,
     )
     request_id = fields.Text(128, required=True, allow_none=True, example="0192f0c1-2b3c-7d4e-8f50-61728394a5b6")
@@ -65,7 +68,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """Errors are app/http/errors.py's."""
 
-    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:  # noqa: ANN401
+    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
         """Register routes. Raises ValueError when an operation's name is taken: it is the name of a tool, too."""
         super().register_blueprint(blp, **options)
         names = _operations(self.spec.to_dict())
@@ -76,15 +79,19 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
 
 def _operations(document: dict[str, Any]) -> list[str]:
     return [
-        operation["operationId"] for path in document["paths"].values()
-        for operation in path.values() if isinstance(operation, dict) and "operationId" in operation
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict) and "operationId" in operation
     ]
 
 
 def make_api(app: Flask) -> Api:
     """Bind the collector to the application."""
     app.config |= {
-        "API_TITLE": "Billhook", "API_VERSION": __version__, "OPENAPI_VERSION": "3.1.1",
+        "API_TITLE": "Billhook",
+        "API_VERSION": __version__,
+        "OPENAPI_VERSION": "3.1.1",
         "API_SPEC_OPTIONS": {
             "info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
             "security": [{"apiKey": []}],
@@ -96,16 +103,21 @@ def make_api(app: Flask) -> Api:
         api.register_field(kind, name, form)
     api.register_field(fields.Metadata, "object", None)
     api.register_field(fields.Plain, "object", None)
-    api.spec.components.security_scheme("apiKey", {
-        "type": "http", "scheme": "bearer", "bearerFormat": "bh_live_…",
-        "description": "An API key. The scopes beside an operation are the ones the key must hold.",
-    })
+    api.spec.components.security_scheme(
+        "apiKey",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "bh_live_…",
+            "description": "An API key. The scopes beside an operation are the ones the key must hold.",
+        },
+    )
     for status, code in CODES.items():
         api.spec.components.response(f"Error{status}", _error_response(status, code))
     return api
 
 
-def _schema_name(schema: Any) -> str:  # noqa: ANN401 - a schema, its class or its name
+def _schema_name(schema: Any) -> str:
     """Names of shapes in the document: InvoiceIn, with every field optional, is InvoicePatch."""
     kind = schema if isinstance(schema, type) else type(schema)
     partial = getattr(schema, "partial", None) is True
@@ -113,18 +125,25 @@ def _schema_name(schema: Any) -> str:  # noqa: ANN401 - a schema, its class or i
 
 
 def _error_response(status: int, code: str) -> dict[str, Any]:
-    example = {"error": {"code": code, "message": MESSAGES.get(status, f"Refused: {code}."), "details": _example(status),
-                         "request_id": "0192f0c1-2b3c-7d4e-8f50-61728394a5b6"}}
+    example = {
+        "error": {
+            "code": code,
+            "message": MESSAGES.get(status, f"Refused: {code}."),
+            "details": _example(status),
+            "request_id": "0192f0c1-2b3c-7d4e-8f50-61728394a5b6",
+        }
+    }
     schema = {"$ref": "#/components/schemas/ErrorOut"}
     return {"description": code, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
 def _example(status: int) -> dict[str, Any]:
-    return {
+    examples: dict[int, dict[str, Any]] = {
         402: {"feature": "quotes", "tier": "free", "required_tier": "advanced"},
         403: {"required_scopes": ["invoices:write"]},
         422: {"fields": {"lines.0.quantity": ["Must be a number or a decimal in text, such as 19.99."]}},
-    }.get(status, {})
+    }
+    return examples.get(status, {})
 
 
 @bp.route("/openapi.json")

@@ -1,6 +1,6 @@
 """Reading requests: the body must be JSON in UTF-8 within its bound, the query must hold known parameters only."""
 
-from typing import Any, ClassVar
+from typing import Any, NoReturn
 
 import flask
 import marshmallow
@@ -8,19 +8,19 @@ from flask import Request
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.http.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from app.http.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType, flatten
 
 
 class BodyParser(FlaskParser):
     """webargs for Flask with the refusals of the API: 400, 413 and 415 before any field is looked at."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012 - declared so by webargs
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
         "json": None,  # the schema decides; ours raise
         "query": marshmallow.RAISE,
     }
 
-    def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:  # noqa: ANN401, ARG002 - webargs' signature
+    def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:  # noqa: ARG002 - webargs' signature
         """The parsed body; {} when there is none. Raises BadRequest, PayloadTooLarge or UnsupportedMediaType."""
         body = read_body(req)
         if not body:
@@ -35,6 +35,10 @@ class BodyParser(FlaskParser):
             raise BadRequest("The body is not valid UTF-8.") from error
         except ValueError as error:
             raise BadRequest("The body is not valid JSON.") from error
+
+    def handle_error(self, error: marshmallow.ValidationError, *_: object, **__: object) -> NoReturn:
+        """Raise Invalid. webargs files messages under their location, which the caller need not know."""
+        raise Invalid({name: texts for found in error.messages_dict.values() for name, texts in flatten(found).items()})
 
 
 def read_body(req: Request) -> bytes:

@@ -5,7 +5,7 @@ from app.http.schema import Schema
 
 
 class Address(Schema):
-    """A postal address; the building number may stand apart from the street. (EN 16931 BG-5, BG-8)"""
+    """A postal address; the building number may stand apart from the street. EN 16931 BG-5, BG-8."""
 
     name = fields.Text(200, allow_none=True, example="Acme Corp")
     line1 = fields.Text(200, allow_none=True, example="Hauptstraße", doc="Street.")
@@ -30,8 +30,12 @@ class Contact(Schema):
 class Identifiers(Schema):
     """The legal and electronic identifiers of a party."""
 
-    legal_name = fields.Text(200, allow_none=True, example="Acme Corporation GmbH", doc="Registered name (BT-27, BT-44).")
-    vat_id = fields.Text(30, allow_none=True, example="DE123456789", doc="VAT identifier with country prefix (BT-31, BT-48).")
+    legal_name = fields.Text(
+        200, allow_none=True, example="Acme Corporation GmbH", doc="Registered name (BT-27, BT-44)."
+    )
+    vat_id = fields.Text(
+        30, allow_none=True, example="DE123456789", doc="VAT identifier with country prefix (BT-31, BT-48)."
+    )
     tax_number = fields.Text(40, allow_none=True, doc="Local tax registration (BT-32).")
     registration_id = fields.Text(60, allow_none=True, example="HRB 12345", doc="Legal registration (BT-30, BT-47).")
     registration_scheme = fields.Text(10, allow_none=True, doc="ISO 6523 scheme of the registration.")

@@ -48,12 +48,16 @@ class Content:
 
 
 def compose(
-    data: Mapping[str, Any], settings: Settings, customer: Customer | None, *,
-    kept_taxes: Iterable[UUID] = (), explain: bool = False,
+    data: Mapping[str, Any],
+    settings: Settings,
+    customer: Customer | None,
+    *,
+    kept_taxes: Iterable[UUID] = (),
+    explain: bool = False,
 ) -> Content:
     """Look up, fill in and compute a document's content.
 
-    `kept_taxes` are taxes the document carries already: they may have been deleted since. Raises Invalid, naming the field.
+    `kept_taxes` are taxes the document carries already: they may have been deleted since. Raises Invalid, by field.
     """
     own_currency = customer.own_currency if customer else None
     currency = data.get("currency") or own_currency or settings.currency
@@ -62,9 +66,13 @@ def compose(
     lines = _with_items(data["lines"], currency)
     _add_taxes(lines, customer, day, set(kept_taxes))
     document = money.Document(
-        currency=currency, tax_inclusive=inclusive, rounding="line" if settings.rounding == "line" else "group",
-        lines=tuple(_line(line) for line in lines), discount=_discount(data.get("discount")),
-        charges=_charges(data.get("charges", ())), rounding_amount=data.get("rounding", Decimal(0)),
+        currency=currency,
+        tax_inclusive=inclusive,
+        rounding="line" if settings.rounding == "line" else "group",
+        lines=tuple(_line(line) for line in lines),
+        discount=_discount(data.get("discount")),
+        charges=_charges(data.get("charges", ())),
+        rounding_amount=data.get("rounding", Decimal(0)),
     )
     trace = money.Trace() if explain else None
     try:
@@ -73,8 +81,15 @@ def compose(
         raise Invalid({error.field: "The amount is beyond the largest that can be stored."}) from error
     except money.InvalidDocument as error:
         raise Invalid({error.field: str(error)}) from error
-    return Content(currency=currency, tax_inclusive=inclusive, day=day, lines=lines, totals=totals,
-                   steps=trace.steps if trace else (), warnings=differences(data, totals, currency))
+    return Content(
+        currency=currency,
+        tax_inclusive=inclusive,
+        day=day,
+        lines=lines,
+        totals=totals,
+        steps=trace.steps if trace else (),
+        warnings=differences(data, totals, currency),
+    )
 
 
 def differences(data: Mapping[str, Any], totals: money.Totals, currency: str) -> list[dict[str, Any]]:
@@ -83,7 +98,8 @@ def differences(data: Mapping[str, Any], totals: money.Totals, currency: str) ->
     for position, (line, computed) in enumerate(zip(data["lines"], totals.lines, strict=True)):
         found += [
             _difference(f"lines.{position}.{name}", line[name], getattr(computed, name), currency)
-            for name in COMPUTED_LINE if name in line
+            for name in COMPUTED_LINE
+            if name in line
         ]
     return [difference for difference in found if difference]
 
@@ -162,23 +178,39 @@ def _own_tax(position: int, tax_id: UUID, found: Mapping[UUID, Tax], kept: set[U
 def _copy(tax: Tax, day: date) -> dict[str, Any]:
     rate = tax.rate_on(day).rate
     return {
-        "tax_id": str(tax.id), "name": tax.name, "kind": tax.kind, "category": tax.category,
-        "rate": None if rate is None else f"{rate:f}", "compound": tax.compound, "order": tax.order,
-        "exemption_reason": tax.exemption_reason, "exemption_code": tax.exemption_code,
+        "tax_id": str(tax.id),
+        "name": tax.name,
+        "kind": tax.kind,
+        "category": tax.category,
+        "rate": None if rate is None else f"{rate:f}",
+        "compound": tax.compound,
+        "order": tax.order,
+        "exemption_reason": tax.exemption_reason,
+        "exemption_code": tax.exemption_code,
     }
 
 
 def _ad_hoc(rate: Decimal) -> dict[str, Any]:
     return {
-        "tax_id": None, "name": f"VAT {rate:f} %", "kind": "vat", "category": "S" if rate else "Z", "rate": f"{rate:f}",
-        "compound": False, "order": 0, "exemption_reason": None, "exemption_code": None,
+        "tax_id": None,
+        "name": f"VAT {rate:f} %",
+        "kind": "vat",
+        "category": "S" if rate else "Z",
+        "rate": f"{rate:f}",
+        "compound": False,
+        "order": 0,
+        "exemption_reason": None,
+        "exemption_code": None,
     }
 
 
 def _line(line: Mapping[str, Any]) -> money.Line:
     return money.Line(
-        quantity=line["quantity"], unit_price=line["unit_price"], price_base_quantity=line["price_base_quantity"],
-        discount=_discount(line.get("discount")), charges=_charges(line.get("charges", ())),
+        quantity=line["quantity"],
+        unit_price=line["unit_price"],
+        price_base_quantity=line["price_base_quantity"],
+        discount=_discount(line.get("discount")),
+        charges=_charges(line.get("charges", ())),
         taxes=tuple(_tax(tax) for tax in line["taxes"]),
     )
 
@@ -198,8 +230,14 @@ def _charges(given: Iterable[Mapping[str, Any]]) -> tuple[money.Charge, ...]:
 def _row(total: money.TaxTotal) -> dict[str, Any]:
     tax = total.tax
     return {
-        "tax_id": tax.tax_id, "name": tax.name, "kind": tax.kind, "category": tax.category,
-        "rate": None if tax.rate is None else f"{tax.rate:f}", "compound": tax.compound,
-        "exemption_reason": tax.exemption_reason, "exemption_code": tax.exemption_code,
-        "base": total.base, "amount": total.amount,
+        "tax_id": tax.tax_id,
+        "name": tax.name,
+        "kind": tax.kind,
+        "category": tax.category,
+        "rate": None if tax.rate is None else f"{tax.rate:f}",
+        "compound": tax.compound,
+        "exemption_reason": tax.exemption_reason,
+        "exemption_code": tax.exemption_code,
+        "base": total.base,
+        "amount": total.amount,
     }

@@ -16,13 +16,28 @@ from app.invoices.models import Invoice
 from app.invoices.status import sql_case, status_rules
 
 SORTS = {
-    "created_at": Invoice.id, "issue_date": Invoice.issue_date, "due_date": Invoice.due_date, "total": Invoice.total,
-    "updated_at": Invoice.updated_at, "number": Invoice.number_order,
+    "created_at": Invoice.id,
+    "issue_date": Invoice.issue_date,
+    "due_date": Invoice.due_date,
+    "total": Invoice.total,
+    "updated_at": Invoice.updated_at,
+    "number": Invoice.number_order,
 }
 
 _HEAVY = (
-    "customer_snapshot", "seller_snapshot", "tax_rows", "withholding_rows", "charges", "notes", "terms", "internal_notes",
-    "content_hash", "discount_value", "buyer_reference", "contract_number", "project_number",
+    "customer_snapshot",
+    "seller_snapshot",
+    "tax_rows",
+    "withholding_rows",
+    "charges",
+    "notes",
+    "terms",
+    "internal_notes",
+    "content_hash",
+    "discount_value",
+    "buyer_reference",
+    "contract_number",
+    "project_number",
 )
 
 
@@ -53,7 +68,9 @@ def _filtered(statement: sa.Select[tuple[Invoice]], query: Mapping[str, Any]) ->
     if "to_date" in query:
         statement = statement.where(Invoice.issue_date <= query["to_date"])
     if words := query.get("search", "").strip():
-        statement = statement.join(Customer, sa.and_(Customer.org_id == Invoice.org_id, Customer.id == Invoice.customer_id))
+        statement = statement.join(
+            Customer, sa.and_(Customer.org_id == Invoice.org_id, Customer.id == Invoice.customer_id)
+        )
         name = sa.func.coalesce(Invoice.customer_name, Customer.name)
         columns = (Invoice.number, name, Invoice.reference, Invoice.po_number)
         statement = statement.where(sa.or_(*(column.icontains(words, autoescape=True) for column in columns)))

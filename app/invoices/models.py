@@ -1,12 +1,13 @@
 """Tables of invoices: invoices, invoice_lines.
 
-Amounts are whole minor units of the invoice's currency. What is computed from a document's lines is written once, read whole
-and never queried, so the tax breakdown and the parties are JSON; everything that is filtered, sorted or summed is a column.
+Amounts are whole minor units of the invoice's currency. What is computed from a document's lines is written once, read
+whole and never queried, so the tax breakdown and the parties are JSON; everything that is filtered, sorted or summed is
+a column.
 """
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,14 +17,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.customers.models import Customer
 from app.customers.service import party
 from app.data import tenancy
-from app.data.base import Stamped, TenantModel, tenant_key
+from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
 from app.data.types import Json, MinorUnits, Scaled, UtcDateTime
 from app.invoices.status import DRAFT, first_match, payment_rules, status_rules
 
-_LIVING = {"sqlite_where": sa.text("deleted_at IS NULL"), "postgresql_where": sa.text("deleted_at IS NULL")}
 
-
-class Invoice(TenantModel, Stamped):
+class Invoice(TenantModel, Stamped, SoftDeleted):
     """An invoice. A draft is free to change; once issued its parties, lines and totals never do."""
 
     __tablename__ = "invoices"
@@ -31,7 +30,7 @@ class Invoice(TenantModel, Stamped):
         tenant_key("customer_id", "customers"),
         tenant_key("series_id", "number_series"),
         sa.UniqueConstraint("org_id", "series_id", "number"),
-        sa.Index("uq_invoices_external_id", "org_id", "external_id", unique=True, **_LIVING),
+        unique_among_living("uq_invoices_external_id", "external_id"),
         sa.Index("ix_invoices_issue_date", "org_id", "issue_date", "id"),
         sa.Index("ix_invoices_due_date", "org_id", "due_date", "id"),
         sa.Index("ix_invoices_customer", "org_id", "customer_id", "id"),
@@ -101,7 +100,6 @@ class Invoice(TenantModel, Stamped):
     viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     content_hash: Mapped[str | None] = mapped_column(sa.String(64))
     version: Mapped[int] = mapped_column(default=1)
 
@@ -110,11 +108,11 @@ class Invoice(TenantModel, Stamped):
         back_populates="invoice", order_by="InvoiceLine.position", lazy="raise", cascade="all, delete-orphan"
     )
 
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
 
     # Matters of one answer, never stored: what the last write found odd, and a draft's seller as it is now.
     warnings = tuple[dict[str, Any], ...]()
-    live_seller = dict[str, Any]()
+    live_seller = dict[str, Any]()  # noqa: RUF012 - replaced on an instance, never changed
 
     @hybrid_property
     def amount_settled(self) -> int:

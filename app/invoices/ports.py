@@ -20,12 +20,13 @@ class InvoiceLedger:
     """Answers customers/ledger.py."""
 
     def figures(self, customer_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[CurrencyFigures]]:
-        """See CustomerLedger. Drafts and voids are no claims; a written-off invoice was invoiced, and nothing is due."""
+        """See CustomerLedger. Drafts and voids are no claims; a written-off invoice was one, and nothing is due."""
         owed = sa.case((Invoice.state == ISSUED, Invoice.amount_due), else_=0)
         query = (
             sa.select(Invoice.customer_id, Invoice.currency, sa.func.sum(Invoice.total), sa.func.sum(owed))
             .where(Invoice.customer_id.in_(customer_ids), Invoice.state.not_in([DRAFT, VOID]))
-            .group_by(Invoice.customer_id, Invoice.currency).order_by(Invoice.currency)
+            .group_by(Invoice.customer_id, Invoice.currency)
+            .order_by(Invoice.currency)
         )
         found: dict[UUID, list[CurrencyFigures]] = {}
         for customer_id, currency, invoiced, balance in db.session.execute(query):
@@ -43,7 +44,9 @@ class InvoiceLedger:
     def unpaid_documents(self, customer_id: UUID) -> int:
         """See CustomerLedger. A draft counts: it would lose its customer."""
         open_ones = sa.or_(Invoice.state == DRAFT, sa.and_(Invoice.state == ISSUED, Invoice.amount_due > 0))
-        query = sa.select(sa.func.count(Invoice.id)).where(Invoice.customer_id == customer_id, Invoice.deleted_at.is_(None))
+        query = sa.select(sa.func.count(Invoice.id)).where(
+            Invoice.customer_id == customer_id, Invoice.deleted_at.is_(None)
+        )
         return db.session.scalar(query.where(open_ones)) or 0
 
 
@@ -54,7 +57,9 @@ class InvoiceNumbers:
         """See NumberedDocuments."""
         if kind != "invoice" or not ids:
             return {}
-        query = sa.select(Invoice.id, Invoice.state, Invoice.number).where(Invoice.id.in_(ids), Invoice.deleted_at.is_(None))
+        query = sa.select(Invoice.id, Invoice.state, Invoice.number).where(
+            Invoice.id.in_(ids), Invoice.deleted_at.is_(None)
+        )
         return {row.id: (row.state, row.number) for row in db.session.execute(query)}
 
     def numbered_query(self, kind: str) -> sa.Select[Any] | None:

@@ -23,7 +23,7 @@ class Discount(Schema):
     value = fields.Number(low=0, required=True, example="10")
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         if data["type"] == "percent" and data["value"] > 100:  # noqa: PLR2004 - percent
             raise ValidationError("A percentage is at most 100.", "value")
 
@@ -35,7 +35,7 @@ class Charge(Schema):
     reason = fields.Text(200, allow_none=True, load_default=None, example="Freight")
 
 
-def _computed(**kwargs: Any) -> fields.Number:  # noqa: ANN401 - passed on to the field
+def _computed(**kwargs: Any) -> fields.Number:
     return fields.Number(digits=15, load_only=True, doc="Compared with the computed one, never used.", **kwargs)
 
 
@@ -50,11 +50,17 @@ class LineIn(Schema):
     unit = fields.Text(40, allow_none=True, example="hour")
     unit_code = fields.Text(3, pattern="[A-Z0-9]{2,3}", allow_none=True, example="HUR", doc="UN/ECE Recommendation 20.")
     unit_price = fields.Number(low=0, example="750.00", doc="Never negative [BR-27]; more than two decimals are fine.")
-    price_base_quantity = fields.Number(above=0, load_default=fields.ONE, example="1", doc="The price is for this many.")
+    price_base_quantity = fields.Number(
+        above=0, load_default=fields.ONE, example="1", doc="The price is for this many."
+    )
     discount = fields.Nested(Discount, allow_none=True, load_default=None)
     charges = fields.some(fields.Nested(Charge), most=20, load_default=list)
-    tax_ids = fields.some(fields.Id(), most=10, doc="Empty: no tax. Left out: the item's, else the customer's, else the default.")
-    tax_rate = fields.Number(digits=3, low=0, high=100, allow_none=True, example="19", doc="A plain VAT percentage, instead of tax_ids.")
+    tax_ids = fields.some(
+        fields.Id(), most=10, doc="Empty: no tax. Left out: the item's, else the customer's, else the default."
+    )
+    tax_rate = fields.Number(
+        digits=3, low=0, high=100, allow_none=True, example="19", doc="A plain VAT percentage, instead of tax_ids."
+    )
     sku = fields.Text(100, allow_none=True)
     gtin = fields.Text(14, pattern="[0-9]{8,14}", allow_none=True)
     buyer_item_id = fields.Text(100, allow_none=True)
@@ -63,7 +69,7 @@ class LineIn(Schema):
     net, tax, gross = _computed(), _computed(), _computed()
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         if not data.get("item_id"):
             if not data.get("name") and not (data.get("description") or "").strip():
                 raise ValidationError("Is needed, unless item_id or description is given.", "name")
@@ -72,11 +78,13 @@ class LineIn(Schema):
         if data.get("tax_ids") and data.get("tax_rate") is not None:
             raise ValidationError("Give tax_ids or tax_rate, not both.", "tax_rate")
         if len(data.get("description") or "") > LONGEST_NAME and not data.get("name") and not data.get("item_id"):
-            raise ValidationError(f"Standing alone it becomes the name: at most {LONGEST_NAME} characters.", "description")
+            raise ValidationError(
+                f"Standing alone it becomes the name: at most {LONGEST_NAME} characters.", "description"
+            )
         _check_period(data)
 
     @post_load
-    def _name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401 - marshmallow's signature
+    def _name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         if not data.get("name") and not data.get("item_id"):
             data["name"] = data.pop("description")
         return data
@@ -103,7 +111,7 @@ class DocumentIn(Schema):
     total, withholding_total, amount_due = _computed(), _computed(), _computed()
 
     @pre_load
-    def _alias(self, data: Any, **_: Any) -> Any:  # noqa: ANN401 - marshmallow's signature, before anything is checked
+    def _alias(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping) or "items" not in data:
             return data
         if "lines" in data:
@@ -121,14 +129,18 @@ class InvoiceIn(DocumentIn):
     """An invoice to make, or to put in place of a draft."""
 
     customer_id = fields.Id()
-    customer = fields.Nested(CustomerInline, metadata={"description": "Instead of customer_id: found by e-mail, or made."})
+    customer = fields.Nested(
+        CustomerInline, metadata={"description": "Instead of customer_id: found by e-mail, or made."}
+    )
     series_id = fields.Id(allow_none=True, doc="Default: the default invoice series.")
     number = fields.Text(80, least=1, allow_none=True, pattern=r"[^\s](.*[^\s])?", doc="In a manual series only.")
     due_date = fields.Date(allow_none=True, doc="Default: from the payment terms.")
     payment_terms = payment_terms(allow_none=True)
     period_start = fields.Date(allow_none=True)
     period_end = fields.Date(allow_none=True)
-    exchange_rate = fields.Number(digits=8, places=10, above=0, allow_none=True, doc="Base currency for one unit of currency.")
+    exchange_rate = fields.Number(
+        digits=8, places=10, above=0, allow_none=True, doc="Base currency for one unit of currency."
+    )
     reference = fields.Text(200, allow_none=True)
     po_number = fields.Text(100, allow_none=True)
     buyer_reference = fields.Text(100, allow_none=True)
@@ -142,7 +154,7 @@ class InvoiceIn(DocumentIn):
     external_id = fields.external_id()
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], partial: Any = None, **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], partial: Any = None, **_: Any) -> None:
         if "customer_id" in data and "customer" in data:
             raise ValidationError("Give customer_id or customer, not both.", "customer")
         if not partial and "customer_id" not in data and "customer" not in data:
@@ -233,8 +245,8 @@ class WarningOut(Schema):
     message = fields.Text(500, example="You sent 10.00; the total is 12.00.")
 
 
-class InvoiceSummary(Schema):
-    """An invoice in a list: everything but lines, breakdown and parties."""
+class InvoiceFields(Schema):
+    """What a list and a single invoice both show."""
 
     id = fields.Id()
     number = fields.Text(80, allow_none=True, example="INV-0007")
@@ -243,7 +255,6 @@ class InvoiceSummary(Schema):
     status = fields.Text(20, one_of=STATUSES, example="overdue")
     payment_status = fields.Text(20, one_of=PAYMENT_STATUSES, example="unpaid")
     customer_id = fields.Id()
-    customer = fields.Nested(CustomerBrief, attribute="customer_brief")
     issue_date = fields.Date()
     supply_date = fields.Date(allow_none=True)
     due_date = fields.Date()
@@ -276,14 +287,22 @@ class InvoiceSummary(Schema):
     external_id = fields.external_id()
 
 
+class InvoiceSummary(InvoiceFields):
+    """An invoice in a list: everything but lines, breakdown and parties."""
+
+    customer = fields.Nested(CustomerBrief, attribute="customer_brief")
+
+
 _PARTY = {"type": "object", "additionalProperties": True}
 
 
-class InvoiceOut(InvoiceSummary):
+class InvoiceOut(InvoiceFields):
     """An invoice. `customer` and `seller` are frozen once it is issued."""
 
     type_code = fields.Text(3, example="380", doc="UNCL 1001.")
-    customer = fields.Plain(attribute="buyer", schema=_PARTY | {"example": {"name": "Acme Corp", "email": "billing@acme.example"}})
+    customer = fields.Plain(
+        attribute="buyer", schema=_PARTY | {"example": {"name": "Acme Corp", "email": "billing@acme.example"}}
+    )
     seller = fields.Plain(schema=_PARTY | {"example": {"name": "Demo GmbH", "vat_id": "DE123456789"}})
     period_start = fields.Date(allow_none=True)
     period_end = fields.Date(allow_none=True)

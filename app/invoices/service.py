@@ -30,10 +30,34 @@ WHOLE = (selectinload(Invoice.lines), joinedload(Invoice.customer))
 # What may still change on an issued invoice: nothing that a tax inspector reads.
 OPEN_AFTER_ISSUE = frozenset({"internal_notes", "extra", "reference", "due_date"})
 
-_PLAIN = ("reference", "po_number", "buyer_reference", "contract_number", "project_number", "language", "internal_notes",
-          "supply_date", "period_start", "period_end", "external_id")
-_LINE = ("item_id", "sku", "gtin", "buyer_item_id", "name", "description", "quantity", "unit", "unit_code", "unit_price",
-         "price_base_quantity", "period_start", "period_end")
+_PLAIN = (
+    "reference",
+    "po_number",
+    "buyer_reference",
+    "contract_number",
+    "project_number",
+    "language",
+    "internal_notes",
+    "supply_date",
+    "period_start",
+    "period_end",
+    "external_id",
+)
+_LINE = (
+    "item_id",
+    "sku",
+    "gtin",
+    "buyer_item_id",
+    "name",
+    "description",
+    "quantity",
+    "unit",
+    "unit_code",
+    "unit_price",
+    "price_base_quantity",
+    "period_start",
+    "period_end",
+)
 
 
 def get_invoice(invoice_id: UUID) -> Invoice:
@@ -83,7 +107,7 @@ def change_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = Fal
     fixed = sorted(data.keys() - OPEN_AFTER_ISSUE)
     if fixed:
         text = "Is fixed: the invoice is issued. Correct it with a credit note."
-        raise Conflict(f"An issued invoice keeps its {fixed[0]}.", details={"fields": dict.fromkeys(fixed, [text])})
+        raise Conflict(f"An issued invoice keeps its {fixed[0]}.", details={"fields": {name: [text] for name in fixed}})
     if "due_date" in data and (data["due_date"] is None or data["due_date"] < invoice.due_date):
         raise Invalid({"due_date": f"May only become later than {invoice.due_date} on an issued invoice."})
     for name, value in data.items():
@@ -104,7 +128,7 @@ def delete_invoice(invoice_id: UUID) -> None:
 
 
 def issue_invoice(invoice_id: UUID) -> Invoice:
-    """Issue a draft: date it, freeze parties, rate and totals, and give it its number. Raises NotFound, Conflict, Invalid."""
+    """Issue a draft: date it, freeze parties, rate and totals, number it. Raises NotFound, Conflict, Invalid."""
     invoice = _locked(invoice_id)
     _refuse_unless_draft(invoice, "issued")
     settings = get_settings()
@@ -137,11 +161,16 @@ def calculate(data: dict[str, Any]) -> dict[str, Any]:
     names = ("subtotal", "discount_total", "charge_total", "tax_total", "total", "withholding_total", "rounding")
     amounts = {name: getattr(totals, name) for name in names}
     return amounts | {
-        "currency": currency, "tax_inclusive": content.tax_inclusive, "amount_due": totals.payable,
-        "lines": [{"net": line.net, "tax": line.tax, "gross": line.gross, "currency": currency} for line in totals.lines],
+        "currency": currency,
+        "tax_inclusive": content.tax_inclusive,
+        "amount_due": totals.payable,
+        "lines": [
+            {"net": line.net, "tax": line.tax, "gross": line.gross, "currency": currency} for line in totals.lines
+        ],
         "taxes": [{**row, "currency": currency} for row in content.tax_rows()],
         "withholding": [{**row, "currency": currency} for row in content.withholding_rows()],
-        "warnings": content.warnings, "steps": [{**_step(step)} for step in content.steps],
+        "warnings": content.warnings,
+        "steps": [{**_step(step)} for step in content.steps],
     }
 
 
@@ -161,14 +190,18 @@ def _shown(invoice: Invoice) -> Invoice:
 
 def _refuse_unless_draft(invoice: Invoice, deed: str) -> None:
     if invoice.state != DRAFT:
-        raise Conflict(f"Only a draft can be {deed}; this invoice is {invoice.status}.", details={"status": invoice.status})
+        raise Conflict(
+            f"Only a draft can be {deed}; this invoice is {invoice.status}.", details={"status": invoice.status}
+        )
 
 
 def _refuse_renumbering(invoice: Invoice, data: Mapping[str, Any]) -> None:
     if data.get("series_id") and data["series_id"] != invoice.series_id:
         if invoice.number:
-            raise Conflict("The draft has a number of its series already.",
-                           details={"fields": {"series_id": ["Is fixed by the draft's number."]}})
+            raise Conflict(
+                "The draft has a number of its series already.",
+                details={"fields": {"series_id": ["Is fixed by the draft's number."]}},
+            )
         invoice.series_id = numbering.series_for(KIND, data["series_id"]).id
     if data.get("number") and data["number"] != invoice.number:
         series = numbering.series_for(KIND, invoice.series_id)
@@ -226,7 +259,8 @@ def _write_content(invoice: Invoice, data: Mapping[str, Any], content: Content) 
     present = {line.id: line for line in invoice.lines} if invoice.version else {}
     rows = []
     for position, (line, amounts) in enumerate(zip(content.lines, totals.lines, strict=True)):
-        row = present.pop(line.get("id"), None) or InvoiceLine(org_id=invoice.org_id, id=new_id())
+        row = present.pop(line["id"], None) if line.get("id") else None
+        row = row or InvoiceLine(org_id=invoice.org_id, id=new_id())
         row.position = position
         for name in _LINE:
             setattr(row, name, line.get(name))
@@ -238,17 +272,24 @@ def _write_content(invoice: Invoice, data: Mapping[str, Any], content: Content) 
     invoice.lines = rows
 
 
-def _charges(given: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - loaded charges
+def _charges(given: Any) -> list[dict[str, Any]]:
     return [{"amount": f"{Decimal(charge['amount']):f}", "reason": charge["reason"]} for charge in given]
 
 
-def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any]:  # noqa: B006 - never changed
+def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any]:
     """The body that would make this draft again, so that a change is a replacement with some fields new."""
     data: dict[str, Any] = {name: getattr(invoice, name) for name in _PLAIN}
     data |= {
-        "customer_id": invoice.customer_id, "payment_terms": invoice.payment_terms, "extra": invoice.extra,
-        "notes": invoice.notes, "terms": invoice.terms, "currency": invoice.currency, "discount": invoice.discount,
-        "tax_inclusive": invoice.tax_inclusive, "exchange_rate": invoice.exchange_rate, "charges": invoice.charges,
+        "customer_id": invoice.customer_id,
+        "payment_terms": invoice.payment_terms,
+        "extra": invoice.extra,
+        "notes": invoice.notes,
+        "terms": invoice.terms,
+        "currency": invoice.currency,
+        "discount": invoice.discount,
+        "tax_inclusive": invoice.tax_inclusive,
+        "exchange_rate": invoice.exchange_rate,
+        "charges": invoice.charges,
         "issue_date": invoice.issue_date if invoice.issue_date_fixed else None,
         "due_date": invoice.due_date if invoice.due_date_fixed else None,
         "rounding": money.from_minor(invoice.rounding, invoice.currency),
@@ -261,7 +302,11 @@ def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any
 
 def _line_input(line: InvoiceLine) -> dict[str, Any]:
     ad_hoc = [tax for tax in line.taxes if tax["tax_id"] is None]
-    data = {name: getattr(line, name) for name in _LINE} | {"id": line.id, "discount": line.discount, "charges": line.charges}
+    data = {name: getattr(line, name) for name in _LINE} | {
+        "id": line.id,
+        "discount": line.discount,
+        "charges": line.charges,
+    }
     if ad_hoc:
         return data | {"tax_rate": Decimal(ad_hoc[0]["rate"])}
     return data | {"tax_ids": [UUID(tax_id) for tax_id in line.tax_ids]}

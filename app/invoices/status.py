@@ -19,8 +19,8 @@ PAYMENT_STATUSES = ("unpaid", "partial", "paid")
 Rules = Iterator[tuple[str, Any]]
 
 
-def status_rules(invoice: Any, today: date) -> Rules:  # noqa: ANN401 - an Invoice, or the class with its columns
-    """The words in order, each with its condition. `today` is the organisation's: an invoice is overdue after its due date."""
+def status_rules(invoice: Any, today: date) -> Rules:
+    """The words in order, each with its condition. `today` is the organisation's: overdue is after the due date."""
     yield DRAFT, invoice.state == DRAFT
     yield VOID, invoice.state == VOID
     yield WRITTEN_OFF, invoice.state == WRITTEN_OFF
@@ -32,7 +32,7 @@ def status_rules(invoice: Any, today: date) -> Rules:  # noqa: ANN401 - an Invoi
     yield ISSUED, invoice.state == ISSUED
 
 
-def payment_rules(invoice: Any) -> Rules:  # noqa: ANN401 - an Invoice, or the class with its columns
+def payment_rules(invoice: Any) -> Rules:
     """How far an invoice is paid; a draft is unpaid whatever its total."""
     yield "unpaid", invoice.state == DRAFT
     yield "paid", invoice.amount_due <= 0

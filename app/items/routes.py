@@ -10,7 +10,7 @@ from app.http.guard import requires
 from app.http.paging import Page, Sorts, page_of, paginate
 from app.items import service
 from app.items.models import Item
-from app.items.schemas import ItemIn, ItemOut, ItemPatch, ItemQuery
+from app.items.schemas import ItemIn, ItemOut, ItemQuery
 
 bp = Blueprint("items", __name__, description="The catalogue: products and services.")
 
@@ -60,7 +60,7 @@ def replace_item(data: dict[str, Any], item_id: UUID) -> Item:
 
 @bp.route("/items/<uuid:item_id>", methods=("PATCH",))
 @requires(scope="items:write")
-@bp.arguments(ItemPatch(partial=True))
+@bp.arguments(ItemIn(partial=True))
 @bp.response(200, ItemOut)
 def update_item(data: dict[str, Any], item_id: UUID) -> Item:
     """Change an item; what is left out stays."""

@@ -41,10 +41,10 @@ class ItemIn(Schema):
     name = fields.Text(200, least=1, required=True, example="Web development")
     description = fields.Text(4000, lines=True, allow_none=True, example="Design and code, by the hour")
     unit = fields.Text(40, allow_none=True, example="hour", doc="As people read it.")
-    unit_code = fields.Text(3, pattern="[A-Z0-9]{2,3}", allow_none=True, example="HUR",
-                            doc="UN/ECE Recommendation 20.")
-    gtin = fields.Text(14, pattern="[0-9]{8,14}", allow_none=True, example="04012345678901",
-                       doc="Global trade item number.")
+    unit_code = fields.Text(3, pattern="[A-Z0-9]{2,3}", allow_none=True, example="HUR", doc="UN/ECE Recommendation 20.")
+    gtin = fields.Text(
+        14, pattern="[0-9]{8,14}", allow_none=True, example="04012345678901", doc="Global trade item number."
+    )
     price = fields.Price(low=0, required=True, example="150.00", doc="Of one unit, never negative (BR-27).")
     currency = fields.Currency(allow_none=True, doc="Default: the organisation's, as it is now.")
     tax_ids = fields.some(fields.Id(), most=MOST_TAXES, load_default=list)
@@ -53,15 +53,11 @@ class ItemIn(Schema):
     external_id = fields.external_id()
 
     @post_load
-    def _complete(self, data: dict[str, Any], *, partial: bool | None = None, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - marshmallow's signature
+    def _complete(self, data: dict[str, Any], *, partial: Any = None, **_: Any) -> dict[str, Any]:
         """A whole item says everything: what it leaves out and has no default is null."""
         if partial:
             return data
         return {field.attribute or name: None for name, field in self.load_fields.items()} | data
-
-
-class ItemPatch(ItemIn):
-    """What to change; what is left out stays."""
 
 
 class ItemQuery(PageQuery):

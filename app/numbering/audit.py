@@ -22,7 +22,7 @@ class NumberedDocuments(Protocol):
         """The state and the number of each document that exists, deleted drafts left out."""
 
     def numbered_query(self, kind: str) -> sa.Select[Any] | None:
-        """A select of (id, series_id, number) over all documents of a kind that carry a number; None: no such feature."""
+        """A select of (id, series_id, number) over a kind's documents that carry one; None: no such feature."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ def audit(series: NumberSeries) -> Findings:
     mine = Number.series_id == series.id
     count = db.session.scalar(sa.select(sa.func.count(Number.id)).where(mine)) or 0
     released = db.session.scalars(
-        sa.select(Number.number).where(mine, Number.document_id.is_(None)).order_by(Number.period, Number.sequence).limit(MOST_NAMED)
+        sa.select(Number.number)
+        .where(mine, Number.document_id.is_(None))
+        .order_by(Number.period, Number.sequence)
+        .limit(MOST_NAMED)
     )
     return Findings(count, list(_missing(series)), _twice(series), _astray(series), list(released))
 
@@ -59,7 +62,9 @@ def numbered_documents() -> NumberedDocuments:
 
 def _missing(series: NumberSeries) -> Iterator[str]:
     """Places that were skipped, found by the distance of each number from the one before it."""
-    before = sa.func.lag(Number.sequence, 1, series.first - 1).over(partition_by=Number.period, order_by=Number.sequence)
+    before = sa.func.lag(Number.sequence, 1, series.first - 1).over(
+        partition_by=Number.period, order_by=Number.sequence
+    )
     steps = (
         sa.select(Number.period, Number.sequence, before.label("before"))
         .where(Number.series_id == series.id, Number.sequence.is_not(None))
@@ -82,14 +87,17 @@ def _twice(series: NumberSeries) -> list[str]:
         return []
     carried = documents.subquery()
     twice = (
-        sa.select(carried.c.number).where(carried.c.series_id == series.id)
-        .group_by(carried.c.number).having(sa.func.count() > 1).limit(MOST_NAMED)
+        sa.select(carried.c.number)
+        .where(carried.c.series_id == series.id)
+        .group_by(carried.c.number)
+        .having(sa.func.count() > 1)
+        .limit(MOST_NAMED)
     )
     return list(db.session.scalars(twice))
 
 
 def _astray(series: NumberSeries) -> list[str]:
-    """Numbers in the ledger whose document is gone or carries another number, and documents the ledger does not know."""
+    """Numbers whose document is gone or carries another number, and documents that the ledger does not know."""
     documents = numbered_documents().numbered_query(series.kind)
     if documents is None:
         return []

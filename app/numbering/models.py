@@ -24,8 +24,14 @@ class NumberSeries(TenantModel, Stamped):
     __tablename__ = "number_series"
     __table_args__ = (
         sa.UniqueConstraint("org_id", "kind", "name"),
-        sa.Index("uq_number_series_default", "org_id", "kind", unique=True,
-                 sqlite_where=sa.text("is_default"), postgresql_where=sa.text("is_default")),
+        sa.Index(
+            "uq_number_series_default",
+            "org_id",
+            "kind",
+            unique=True,
+            sqlite_where=sa.text("is_default"),
+            postgresql_where=sa.text("is_default"),
+        ),
     )
 
     kind: Mapped[str] = mapped_column(sa.String(20))
@@ -56,8 +62,16 @@ class Number(TenantModel):
     __table_args__ = (
         tenant_key("series_id", "number_series"),
         sa.UniqueConstraint("org_id", "series_id", "number"),
-        sa.Index("uq_numbers_sequence", "org_id", "series_id", "period", "sequence", unique=True,
-                 sqlite_where=sa.text("sequence IS NOT NULL"), postgresql_where=sa.text("sequence IS NOT NULL")),
+        sa.Index(
+            "uq_numbers_sequence",
+            "org_id",
+            "series_id",
+            "period",
+            "sequence",
+            unique=True,
+            sqlite_where=sa.text("sequence IS NOT NULL"),
+            postgresql_where=sa.text("sequence IS NOT NULL"),
+        ),
         sa.Index("ix_numbers_document", "org_id", "document_id"),
     )
 

@@ -7,8 +7,8 @@ from marshmallow import ValidationError, validates_schema
 from app.http import fields
 from app.http.paging import LinksOut, MetaOut, PageQuery
 from app.http.schema import Schema
-from app.numbering.pattern import FORMS, MOST_FIRST, check
 from app.numbering.models import ASSIGNS, KINDS, RESETS
+from app.numbering.pattern import FORMS, MOST_FIRST, check
 
 
 class SeriesOut(Schema):
@@ -40,7 +40,7 @@ class SeriesIn(Schema):
     first = fields.Whole(0, MOST_FIRST, load_default=1, example=1, doc="Where counting starts.")
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         try:
             check(data["pattern"], data["reset"])
         except ValueError as error:
@@ -64,7 +64,7 @@ class SeriesQuery(PageQuery):
     kind = fields.Text(20, one_of=KINDS)
 
 
-def _named(attribute: str, doc: str) -> fields.List:
+def _named(attribute: str, doc: str) -> fields.List[Any]:
     return fields.List(fields.Text(80), attribute=attribute, metadata={"description": doc})
 
 

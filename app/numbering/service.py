@@ -63,11 +63,13 @@ def create_series(data: dict[str, Any]) -> NumberSeries:
 
 
 def change_series(series_id: UUID, data: Mapping[str, Any]) -> NumberSeries:
-    """Change a series; where counting starts and restarts is fixed with its first number. Raises NotFound, Conflict, Invalid."""
+    """Change a series; its first number fixes where counting starts. Raises NotFound, Conflict, Invalid."""
     series = find_or_404(NumberSeries, series_id, "number series", lock=True)
     fixed = [name for name in ("reset", "first") if name in data and data[name] != getattr(series, name)]
     if fixed and _used(series):
-        raise Conflict("Numbers of this series are in use.", details={"fields": {fixed[0]: ["Is fixed by the first number."]}})
+        raise Conflict(
+            "Numbers of this series are in use.", details={"fields": {fixed[0]: ["Is fixed by the first number."]}}
+        )
     try:
         pattern.check(data.get("pattern", series.pattern), data.get("reset", series.reset))
     except ValueError as error:
@@ -144,8 +146,16 @@ def _count_up(series: NumberSeries, period: str) -> int:
 
 
 def _record(series: NumberSeries, period: str, sequence: int | None, number: str, document_id: UUID) -> None:
-    row = {"org_id": series.org_id, "id": new_id(), "series_id": series.id, "period": period, "sequence": sequence,
-           "number": number, "document_id": document_id, "assigned_at": clock.now()}
+    row = {
+        "org_id": series.org_id,
+        "id": new_id(),
+        "series_id": series.id,
+        "period": period,
+        "sequence": sequence,
+        "number": number,
+        "document_id": document_id,
+        "assigned_at": clock.now(),
+    }
     db.session.execute(sa.insert(Number), row)
 
 

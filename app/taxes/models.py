@@ -1,6 +1,6 @@
 """Tables of the set-up lists: taxes with their rates over time, units, payment_methods."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,21 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.data import tenancy
-from app.data.base import Stamped, TenantModel, tenant_key
-from app.data.types import Json, Scaled, UtcDateTime
+from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
+from app.data.types import Json, Scaled
 
 KINDS = ("vat", "sales", "withholding", "exempt")
 CATEGORIES = ("S", "Z", "E", "AE", "K", "G", "O")
 
 
-class Tax(TenantModel, Stamped):
+class Tax(TenantModel, Stamped, SoftDeleted):
     """A tax by name. What it charges stands in its rates: a rate is never edited, a new one follows it."""
 
     __tablename__ = "taxes"
-    __table_args__ = (
-        sa.Index("uq_taxes_external_id", "org_id", "external_id", unique=True,
-                 sqlite_where=sa.text("deleted_at IS NULL"), postgresql_where=sa.text("deleted_at IS NULL")),
-    )
+    __table_args__ = (unique_among_living("uq_taxes_external_id", "external_id"),)
 
     name: Mapped[str] = mapped_column(sa.String(100))
     kind: Mapped[str] = mapped_column(sa.String(20))
@@ -34,7 +31,6 @@ class Tax(TenantModel, Stamped):
     exemption_code: Mapped[str | None] = mapped_column(sa.String(40))
     extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
     external_id: Mapped[str | None] = mapped_column(sa.String(255))
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     rates: Mapped[list["TaxRate"]] = relationship(
         back_populates="tax", order_by="TaxRate.valid_from", lazy="selectin", cascade="all, delete-orphan"

@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 
 
 def check_category(category: str, kind: str, rate: Decimal | None, reason: str | None) -> None:
-    """The rules of EN 16931 on category, rate and reason (BR-S-05, BR-Z-05, BR-E-05, BR-O-05…). Raises ValidationError."""
+    """Check category, rate and reason by EN 16931 (BR-S-05, BR-Z-05, BR-E-05, BR-O-05…). Raises ValidationError."""
     if kind == "exempt" and rate:
         raise ValidationError("An exempt tax has the rate 0.", "rate")
     if category == "O" and rate is not None:

@@ -44,7 +44,9 @@ class TaxIn(Schema):
     name = fields.Text(100, least=1, required=True, example="VAT 19 %")
     rate = fields.Number(digits=3, low=0, high=100, allow_none=True, load_default=None, example="19", doc="Percent.")
     kind = fields.Text(20, one_of=KINDS, load_default="vat", example="vat")
-    category = fields.Text(2, one_of=CATEGORIES, doc="UNCL 5305; default S, or Z or E where the rate is 0.", example="S")
+    category = fields.Text(
+        2, one_of=CATEGORIES, doc="UNCL 5305; default S, or Z or E where the rate is 0.", example="S"
+    )
     compound = fields.Flag(load_default=False, doc="Charged on the price plus the earlier taxes.")
     order = fields.Whole(0, 100, load_default=0, doc="Place among the taxes of a line.")
     is_default = fields.Flag(load_default=False, doc="For lines, items and customers that name no tax.")
@@ -55,7 +57,7 @@ class TaxIn(Schema):
     external_id = fields.external_id()
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         data.setdefault("category", _default_category(data))
         check_category(data["category"], data["kind"], data["rate"], data["exemption_reason"])
 
@@ -74,7 +76,7 @@ class TaxPatch(Schema):
     external_id = fields.external_id()
 
     @validates_schema(skip_on_field_errors=True)
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - marshmallow's signature
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         if "valid_from" in data and "rate" not in data:
             raise ValidationError("Goes only together with a new rate.", "valid_from")
 

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
-from app.http.errors import Conflict, Invalid
+from app.http.errors import Conflict, Invalid, flatten
 from app.http.finding import find_or_404, refuse_taken
 from app.taxes.models import PaymentMethod, Tax, TaxRate, Unit
 from app.taxes.rules import check_category
@@ -46,7 +46,7 @@ def change_tax(tax_id: UUID, data: dict[str, Any]) -> Tax:
     try:
         check_category(tax.category, tax.kind, tax.rate if rate is None else rate, tax.exemption_reason)
     except ValidationError as error:
-        raise Invalid(error.normalized_messages()) from error
+        raise Invalid(flatten(error.messages)) from error
     if rate is not None and rate != tax.rate_on(valid_from or tenancy.today()).rate:
         _follow(tax, rate, valid_from or tenancy.today())
     tax.updated_at = clock.now()
@@ -54,7 +54,7 @@ def change_tax(tax_id: UUID, data: dict[str, Any]) -> Tax:
     return tax
 
 
-def _follow(tax: Tax, rate: Any, valid_from: date) -> None:  # noqa: ANN401 - Decimal
+def _follow(tax: Tax, rate: Any, valid_from: date) -> None:
     newest = tax.rates[-1].valid_from
     if valid_from <= newest:
         raise Conflict(
@@ -72,7 +72,7 @@ def delete_tax(tax_id: UUID) -> None:
 
 
 def taxes_by_id(ids: Iterable[UUID], field: str) -> dict[UUID, Tax]:
-    """The living taxes with these ids. Raises Invalid naming `field` when one is unknown - or another organisation's."""
+    """The living taxes with these ids. Raises Invalid naming `field` when one is unknown, or somebody else's."""
     wanted = set(ids)
     if not wanted:
         return {}
@@ -98,7 +98,9 @@ def create_named(model: type[Unit] | type[PaymentMethod], data: Mapping[str, Any
     return row
 
 
-def change_named(model: type[Unit] | type[PaymentMethod], noun: str, row_id: UUID, data: Mapping[str, Any]) -> Unit | PaymentMethod:
+def change_named(
+    model: type[Unit] | type[PaymentMethod], noun: str, row_id: UUID, data: Mapping[str, Any]
+) -> Unit | PaymentMethod:
     """Change a unit or a payment method. Raises NotFound, Conflict."""
     row = find_or_404(model, row_id, noun, lock=True)
     if "name" in data:

@@ -73,6 +73,8 @@ def _tier(number: int, table: Mapping[str, Any], problems: list[str]) -> Tier:
             problems.append(f"[[tiers]] {name}: {key} must be a whole number above 0, or left out for no limit.")
             limit = None
         limits[key] = limit
-    for key in sorted(set(table) - {"name", "requests_per_minute", "requests_per_day"}):
-        problems.append(f"[[tiers]] {name}: '{key}' is not known.")
-    return Tier(name=name, requests_per_minute=limits["requests_per_minute"], requests_per_day=limits["requests_per_day"])
+    unknown = sorted(set(table) - {"name", "requests_per_minute", "requests_per_day"})
+    problems += [f"[[tiers]] {name}: '{key}' is not known." for key in unknown]
+    return Tier(
+        name=name, requests_per_minute=limits["requests_per_minute"], requests_per_day=limits["requests_per_day"]
+    )

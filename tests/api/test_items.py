@@ -1,6 +1,7 @@
 """/items over HTTP: the catalogue."""
 
-from itertools import chain
+import json
+from base64 import urlsafe_b64encode
 from uuid import UUID
 
 import pytest
@@ -11,24 +12,53 @@ PATH = "/items"
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 BARE = {"name": "Web development", "price": "150.00"}
 FULL = {
-    "type": "service", "sku": "DEV-01", "name": "Web development", "description": "Design\nand code",
-    "unit": "hour", "unit_code": "HUR", "gtin": "04012345678901", "price": "150.00", "currency": "USD",
-    "active": False, "metadata": {"shelf": "7"}, "external_id": "ERP-1",
+    "type": "service",
+    "sku": "DEV-01",
+    "name": "Web development",
+    "description": "Design\nand code",
+    "unit": "hour",
+    "unit_code": "HUR",
+    "gtin": "04012345678901",
+    "price": "150.00",
+    "currency": "USD",
+    "active": False,
+    "metadata": {"shelf": "7"},
+    "external_id": "ERP-1",
 }
 DEFAULTS = {
-    "type": "product", "sku": None, "description": None, "unit": None, "unit_code": None, "gtin": None,
-    "currency": "EUR", "tax_ids": [], "active": True, "metadata": {}, "external_id": None,
+    "type": "product",
+    "sku": None,
+    "description": None,
+    "unit": None,
+    "unit_code": None,
+    "gtin": None,
+    "currency": "EUR",
+    "tax_ids": [],
+    "active": True,
+    "metadata": {},
+    "external_id": None,
 }
 OPERATIONS = [
-    ("GET", PATH), ("POST", PATH), ("GET", f"{PATH}/{UNKNOWN}"), ("PUT", f"{PATH}/{UNKNOWN}"),
-    ("PATCH", f"{PATH}/{UNKNOWN}"), ("DELETE", f"{PATH}/{UNKNOWN}"),
+    ("GET", PATH),
+    ("POST", PATH),
+    ("GET", f"{PATH}/{UNKNOWN}"),
+    ("PUT", f"{PATH}/{UNKNOWN}"),
+    ("PATCH", f"{PATH}/{UNKNOWN}"),
+    ("DELETE", f"{PATH}/{UNKNOWN}"),
 ]
 
 
 def refused(response, status, *names):
-    """The refusal's error object, after checking its shape and - with `names` - which fields it names, and no other."""
-    codes = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict",
-             415: "unsupported_media_type", 422: "validation_error"}
+    """The refusal's error object, checked; with `names`, that it names these fields and no other."""
+    codes = {
+        400: "bad_request",
+        401: "unauthorized",
+        403: "forbidden",
+        404: "not_found",
+        409: "conflict",
+        415: "unsupported_media_type",
+        422: "validation_error",
+    }
     error = assert_refused(response, status, codes[status])
     if names:
         assert set(error["details"]["fields"]) == set(names)
@@ -64,6 +94,10 @@ def pages(client, query, step):
     return found
 
 
+def ids_of(walk):
+    return [row["id"] for page in walk for row in page["data"]]
+
+
 def test_an_item_is_made_and_shown(client):
     taxes = [make_tax(client, name="VAT"), make_tax(client, name="City tax", rate=2, kind="sales")]
     response = client.post(PATH, json=FULL | {"tax_ids": taxes[::-1]})
@@ -93,7 +127,8 @@ def test_the_organisations_currency_is_the_one_of_the_moment(client):
 
 @pytest.mark.parametrize(("sent", "currency", "shown"), [
     (0, "EUR", "0.00"), (0.1, "EUR", "0.10"), ("0.0125", "EUR", "0.0125"), ("5.000000", "EUR", "5.00"),
-    ("999999999999.999999", "EUR", "999999999999.999999"), ("7", "JPY", "7"), ("7.5", "JPY", "7.5"), (1, "KWD", "1.000"),
+    ("999999999999.999999", "EUR", "999999999999.999999"), ("7", "JPY", "7"), ("7.5", "JPY", "7.5"),
+    (1, "KWD", "1.000"),
 ])  # fmt: skip
 def test_prices_are_exact_and_written_in_the_currencys_digits(client, sent, currency, shown):
     item = make(client, price=sent, currency=currency)
@@ -200,22 +235,32 @@ def test_sku_and_external_id_are_unique_in_an_organisation(client, stranger, fie
 
 @pytest.mark.parametrize(("change", "field"), [
     ({"name": None}, "name"), ({"name": ""}, "name"), ({"name": "  "}, "name"), ({"name": 5}, "name"),
-    ({"name": ["a"]}, "name"), ({"name": "a" * 201}, "name"), ({"name": "a\x00b"}, "name"), ({"name": "a\nb"}, "name"),
+    ({"name": ["a"]}, "name"), ({"name": "a" * 201}, "name"), ({"name": "a\x00b"}, "name"),
+    ({"name": "a\nb"}, "name"),
     ({"price": None}, "price"), ({"price": ""}, "price"), ({"price": "-0.01"}, "price"),
     ({"price": -1}, "price"), ({"price": "1.0000001"}, "price"), ({"price": "1000000000000"}, "price"),
     ({"price": "1e3"}, "price"), ({"price": "1e400"}, "price"), ({"price": "NaN"}, "price"),
-    ({"price": "Infinity"}, "price"), ({"price": " 1"}, "price"), ({"price": "1,5"}, "price"), ({"price": "\u0661"}, "price"),
-    ({"price": True}, "price"), ({"price": {}}, "price"), ({"type": "thing"}, "type"), ({"type": None}, "type"),
-    ({"sku": ""}, "sku"), ({"sku": 1}, "sku"), ({"sku": "s" * 101}, "sku"), ({"description": "d" * 4001}, "description"),
-    ({"description": "\x07"}, "description"), ({"unit": "u" * 41}, "unit"), ({"unit_code": "hur"}, "unit_code"),
+    ({"price": "Infinity"}, "price"), ({"price": " 1"}, "price"), ({"price": "1,5"}, "price"),
+    ({"price": "\u0661"}, "price"),
+    ({"price": True}, "price"), ({"price": {}}, "price"), ({"type": "thing"}, "type"),
+    ({"type": None}, "type"),
+    ({"sku": ""}, "sku"), ({"sku": 1}, "sku"), ({"sku": "s" * 101}, "sku"),
+    ({"description": "d" * 4001}, "description"),
+    ({"description": "\x07"}, "description"), ({"unit": "u" * 41}, "unit"),
+    ({"unit_code": "hur"}, "unit_code"),
     ({"unit_code": "H"}, "unit_code"), ({"unit_code": "HOUR"}, "unit_code"), ({"gtin": "1234567"}, "gtin"),
-    ({"gtin": "1" * 15}, "gtin"), ({"gtin": "1234567x"}, "gtin"), ({"gtin": 12345678}, "gtin"), ({"currency": "EURO"}, "currency"),
+    ({"gtin": "1" * 15}, "gtin"), ({"gtin": "1234567x"}, "gtin"), ({"gtin": 12345678}, "gtin"),
+    ({"currency": "EURO"}, "currency"),
     ({"currency": "eur"}, "currency"), ({"currency": "XXX"}, "currency"), ({"currency": 978}, "currency"),
-    ({"active": "true"}, "active"), ({"active": 1}, "active"), ({"active": None}, "active"), ({"metadata": []}, "metadata"),
-    ({"metadata": None}, "metadata"), ({"metadata": {"a": 1}}, "metadata"), ({"metadata": {"k" * 41: "v"}}, "metadata"),
+    ({"active": "true"}, "active"), ({"active": 1}, "active"), ({"active": None}, "active"),
+    ({"metadata": []}, "metadata"),
+    ({"metadata": None}, "metadata"), ({"metadata": {"a": 1}}, "metadata"),
+    ({"metadata": {"k" * 41: "v"}}, "metadata"),
     ({"metadata": {str(key): "" for key in range(51)}}, "metadata"), ({"external_id": ""}, "external_id"),
-    ({"external_id": "e" * 256}, "external_id"), ({"tax_ids": "all"}, "tax_ids"), ({"tax_ids": None}, "tax_ids"),
-    ({"tax_ids": ["1"]}, "tax_ids.0"), ({"tax_ids": [None]}, "tax_ids.0"), ({"tax_ids": [UNKNOWN] * 11}, "tax_ids"),
+    ({"external_id": "e" * 256}, "external_id"), ({"tax_ids": "all"}, "tax_ids"),
+    ({"tax_ids": None}, "tax_ids"),
+    ({"tax_ids": ["1"]}, "tax_ids.0"), ({"tax_ids": [None]}, "tax_ids.0"),
+    ({"tax_ids": [UNKNOWN] * 11}, "tax_ids"),
     ({"tax_ids": [UNKNOWN]}, "tax_ids"), ({"id": UNKNOWN}, "id"), ({"unit_price": "1"}, "unit_price"),
     ({"org_id": UNKNOWN}, "org_id"), ({"deleted_at": None}, "deleted_at"),
 ])  # fmt: skip
@@ -228,14 +273,17 @@ def test_bad_fields_are_named_and_nothing_is_stored(client, change, field):
 
 
 def test_several_bad_fields_are_named_at_once(client):
-    refused(client.post(PATH, json={"price": "x", "gtin": "x", "colour": "red"}), 422, "name", "price", "gtin", "colour")
+    response = client.post(PATH, json={"price": "x", "gtin": "x", "colour": "red"})
+    refused(response, 422, "name", "price", "gtin", "colour")
 
 
 @pytest.mark.parametrize(("body", "status"), [
     (b'{"name": "a", "price": 1e400}', 422), (b'{"name": "a", "price": -1e-400}', 422),
-    (b'{"name": "a", "price": 1e99999999999999999999}', (400, 422)), (b'{"name": "a", "price": NaN}', 400),
+    (b'{"name": "a", "price": 1e99999999999999999999}', (400, 422)),
+    (b'{"name": "a", "price": NaN}', 400),
     (b'{"name": "a", "price": Infinity}', 400), (b'{"name": "a", "price": ' + b"9" * 5000 + b"}", 422),
-    (b'{"name": "\\ud800", "price": 1}', 422), (b'{"name": "\xff", "price": 1}', 400), (b"[]", 422), (b'"name"', 422), (b"null", 422), (b"{", 400), (b"[" * 100_000, 400),
+    (b'{"name": "\\ud800", "price": 1}', 422), (b'{"name": "\xff", "price": 1}', 400), (b"[]", 422),
+    (b'"name"', 422), (b"null", 422), (b"{", 400), (b"[" * 100_000, 400),
 ])  # fmt: skip
 def test_bodies_that_are_no_item_are_refused(client, body, status):
     response = client.post(PATH, data=body, content_type="application/json")
@@ -285,7 +333,8 @@ def test_search_looks_into_name_sku_and_description(client):
 
 
 @pytest.mark.parametrize(("search", "found"), [
-    ("50%25", ["50% off"]), ("%25", ["50% off"]), ("a_b", ["a_b"]), ("_", ["a_b"]), ("/", ["and/or"]), ("%5C", ["back\\slash"]),
+    ("50%25", ["50% off"]), ("%25", ["50% off"]), ("a_b", ["a_b"]), ("_", ["a_b"]), ("/", ["and/or"]),
+    ("%5C", ["back\\slash"]),
     ("'", ["o'clock"]), ("%%25", []), ("a%25b", []),
 ])  # fmt: skip
 def test_wildcards_in_a_search_are_plain_characters(client, search, found):
@@ -295,14 +344,29 @@ def test_wildcards_in_a_search_are_plain_characters(client, search, found):
 
 
 @pytest.mark.parametrize(("query", "field"), [
-    ("sort=colour", "sort"), ("sort=deleted_at", "sort"), ("sort=--name", "sort"), ("sort=name,price", "sort"), ("sort=" + "a" * 41, "sort"),
-    ("type=thing", "type"), ("active=maybe", "active"), ("active=", "active"), ("limit=0", "limit"), ("limit=101", "limit"),
-    ("limit=x", "limit"), ("per_page=-1", "per_page"), ("page=0", "page"), ("page=1e3", "page"), ("page=99999999999999999999", "page"),
-    ("search=%00", "search"), ("search=" + "a" * 201, "search"), ("cursor=x", "cursor"), ("cursor=%F0%9F", "cursor"),
+    ("sort=colour", "sort"), ("sort=deleted_at", "sort"), ("sort=--name", "sort"),
+    ("sort=name,price", "sort"), ("sort=" + "a" * 41, "sort"),
+    ("type=thing", "type"), ("active=maybe", "active"), ("active=", "active"), ("limit=0", "limit"),
+    ("limit=101", "limit"),
+    ("limit=x", "limit"), ("per_page=-1", "per_page"), ("page=0", "page"), ("page=1e3", "page"),
+    ("page=99999999999999999999", "page"),
+    ("search=%00", "search"), ("search=" + "a" * 201, "search"), ("cursor=x", "cursor"),
+    ("cursor=%F0%9F", "cursor"),
     ("cursor=WzEsMl0", "cursor"), ("colour=red", "colour"), ("id=1", "id"),
 ])  # fmt: skip
 def test_bad_queries_are_named(client, query, field):
     refused(client.get(f"{PATH}?{query}"), 422, field)
+
+
+@pytest.mark.parametrize(("sort", "value"), [
+    ("price", "1e30"), ("price", "1e-30"), ("price", "NaN"), ("price", "x"), ("price", None), ("name", 5),
+    ("name", "a\x00"),
+    ("name", "\ud800"), ("updated_at", "2026-01-01T00:00:00"), ("updated_at", "2026"),
+    ("updated_at", "0001-01-01T00:00:00+23:59"),
+])  # fmt: skip
+def test_a_forged_cursor_is_refused(client, sort, value):
+    forged = urlsafe_b64encode(json.dumps([sort, value, UNKNOWN]).encode()).decode().rstrip("=")
+    refused(client.get(f"{PATH}?sort={sort}&cursor={forged}"), 422, "cursor")
 
 
 def test_a_cursor_of_another_order_is_refused(client):
@@ -318,7 +382,8 @@ def shelf(client):
     made = [
         make(client, name=name, price=price, sku=sku)
         for name, price, sku in (
-            ("B", "2", "s3"), ("A", "10", None), ("B", "2", None), ("a", "0.5", "s1"), ("C", "2", "s2"), ("A", "1.25", None),
+            ("B", "2", "s3"), ("A", "10", None), ("B", "2", None), ("a", "0.5", "s1"), ("C", "2", "s2"),
+    ("A", "1.25", None),
             ("B", "999999999999.999999", "s0"),
         )
     ]  # fmt: skip
@@ -337,14 +402,14 @@ def sort_value(item, word):
 def test_walks_see_every_item_once_and_in_order(client, shelf, sort, limit):
     by_page = pages(client, f"sort={sort}&limit={limit}", lambda page: page["links"]["next"])
     by_cursor = pages(client, f"sort={sort}&limit={limit}&cursor=", lambda page: page["links"]["next"])
-    walked = [[item["id"] for item in chain.from_iterable(page["data"] for page in walk)] for walk in (by_page, by_cursor)]
-    assert walked[0] == walked[1]
-    assert sorted(walked[0]) == sorted(item["id"] for item in shelf)
+    walked = ids_of(by_page)
+    assert walked == ids_of(by_cursor)
+    assert sorted(walked) == sorted(item["id"] for item in shelf)
     assert by_page[0]["meta"]["total"] == 7
     word = sort.removeprefix("-")
     if word != "name":  # how names sort is the database's business
         items = {item["id"]: item for item in shelf}
-        values = [sort_value(items[item_id], word) for item_id in walked[0]]
+        values = [sort_value(items[item_id], word) for item_id in walked]
         assert values == sorted(values, reverse=sort.startswith("-"))
 
 

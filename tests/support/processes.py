@@ -74,7 +74,7 @@ def scratch_folder() -> Iterator[Path]:
 def run(command: Sequence[str | Path], user: int | None) -> None:
     """Run a command to its end, as `user` if given; what it wrote last is the reason when it fails."""
     groups: list[int] | None = None if user is None else []
-    done = subprocess.run(  # noqa: S603 - binaries of a locked wheel or of the system
+    done = subprocess.run(
         command,
         env=ENVIRONMENT,
         cwd="/",
@@ -101,7 +101,7 @@ def server(
     """Run a server from when `answers` first says true until the block is left."""
     launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, "" if user is None else str(user), str(os.getpid())]
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - binaries of a locked wheel or of the system
+        process = subprocess.Popen(
             [*launcher, *command], env=ENVIRONMENT, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.services import LEFT_OUT, Outcome, Postgres, Redis, outcomes
+from tests.support.services import LEFT_OUT, Outcome, Postgres, Redis, outcomes, release_all
 
 NAMES = [kind.name for kind in (Postgres, Redis)]
 gathered = pytest.StashKey[set[Outcome]]()
@@ -27,7 +27,8 @@ def pytest_testnodedown(node: object) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In a worker: hand over what it asked for."""
+    """Give the services back; a worker also hands over what it asked for."""
+    release_all()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["billhook_services"] = sorted(outcomes)
 

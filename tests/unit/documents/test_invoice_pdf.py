@@ -8,8 +8,9 @@ import time
 
 import pypdf
 import pytest
+from PIL import Image
 
-from app.documents.logo import normalise_logo
+from app.accounts.logo import normalise_logo
 from app.documents.renderer import Renderer
 from app.documents.rendering import DocumentView, UnknownTemplate, render_html, render_pdf
 
@@ -91,6 +92,52 @@ def test_many_taxes_become_one_total_row_and_a_table_of_their_own(renderer: Rend
     assert all(f"Tax {i}" in found for i in range(60))
 
 
+def test_parts_of_a_line_and_references_of_public_buyers(renderer: Renderer) -> None:
+    rich = line(
+        unit="kilowatt hours of green power",
+        unit_price="0.312500",
+        price_base_quantity="100",
+        period_start="2026-05-01",
+        period_end="2026-05-31",
+        charges=[{"amount": "12.50", "reason": "Packing"}, {"amount": "0.00", "reason": "Nothing"}],
+        discount={"type": "fixed", "value": "5.00"},
+        taxes=[
+            {"name": "GST", "rate": "5"},
+            {"name": "QST", "rate": "9.975"},
+            {"name": "W", "rate": "15", "kind": "withholding"},
+        ],
+    )
+    one = view(
+        lines=0,
+        buyer_reference="04011000-12345-03",
+        contract_number="C-77",
+        project_number="P-8",
+        period_start="2026-05-01",
+    )
+    one.invoice["lines"].append(rich)
+    found = text_of(render_pdf(one, renderer))
+    for expected in (
+        "0.312500 / 100",
+        "1 May 2026 \u2013 31 May 2026",
+        "Packing: 12.50",
+        "-5.00",
+        "5% + 9.975%",
+        "green power",
+        "BUYER REFERENCE 04011000-12345-03",
+        "CONTRACT C-77",
+        "SERVICE PERIOD 1 May 2026",
+    ):
+        assert expected in found
+    assert "Nothing" not in found and "15%" not in found
+
+
+def test_a_rate_in_the_name_of_a_tax_is_not_repeated(renderer: Renderer) -> None:
+    names = {"VAT 19 %": "19.00", "TVA 5,5 %": "5.50", "VAT 190": "19"}
+    taxes = [{"name": name, "rate": rate, "base": "1.00", "amount": "0.10"} for name, rate in names.items()]
+    found = text_of(render_pdf(view(taxes=taxes, locale="de_DE"), renderer))
+    assert "VAT 19 % 0,10" in found and "TVA 5,5 % 0,10" in found and "VAT 190 19 % 0,10" in found
+
+
 def test_header_and_page_numbers_repeat_on_every_page(renderer: Renderer) -> None:
     found = pages(render_pdf(view(lines=40), renderer))
     assert len(found) >= 2
@@ -124,12 +171,14 @@ def test_other_states_carry_no_mark(renderer: Renderer, state: str | None) -> No
 
 
 def test_missing_keys_and_nones_leave_no_trace(renderer: Renderer) -> None:
-    everything_none = {key: None for key in invoice()}
+    everything_none = dict.fromkeys(invoice())
     nothing = dict.fromkeys(SELLER)
     views = [
         DocumentView("invoice", {}),
         DocumentView("invoice", everything_none, nothing, dict.fromkeys(CUSTOMER), {"logo": None, "color": None}),
-        DocumentView("invoice", {"lines": [{}, dict.fromkeys(line())], "taxes": [{}], "charges": [None], "customer": {}}),
+        DocumentView(
+            "invoice", {"lines": [{}, dict.fromkeys(line())], "taxes": [{}], "charges": [None], "customer": {}}
+        ),
         DocumentView("invoice", {**invoice(), "lines": [{"description": "Only this"}]}, {}, {"billing_address": None}),
     ]
     for one in views:
@@ -143,7 +192,15 @@ def test_missing_keys_and_nones_leave_no_trace(renderer: Renderer) -> None:
 def test_wrong_types_do_not_raise(renderer: Renderer) -> None:
     odd = DocumentView(
         "invoice",
-        {"lines": "no list", "taxes": {"a": 1}, "notes": ["x"], "total": [1], "number": 7, "currency": "€uro", "discount": "5"},
+        {
+            "lines": "no list",
+            "taxes": {"a": 1},
+            "notes": ["x"],
+            "total": [1],
+            "number": 7,
+            "currency": "€uro",
+            "discount": "5",
+        },
         {"address": "somewhere", "name": {"a": 1}},
         {"billing_address": ["x"]},
         {"color": 12, "logo": 5},
@@ -171,7 +228,9 @@ def _inside_the_page(drawn: bytes) -> None:
     """No text starts outside the margins (10 mm of tolerance inside the paper's edge)."""
     for page in pypdf.PdfReader(io.BytesIO(drawn)).pages:
         spots: list[float] = []
-        page.extract_text(visitor_text=lambda text, _cm, tm, _font, _size, spots=spots: text.strip() and spots.append(tm[4]))
+        page.extract_text(
+            visitor_text=lambda text, _cm, tm, _font, _size, spots=spots: text.strip() and spots.append(tm[4])
+        )
         assert all(0 <= x < 560 for x in spots)
 
 
@@ -183,19 +242,23 @@ def test_three_hundred_lines_within_thirty_seconds(renderer: Renderer) -> None:
 
 
 def test_logo_is_embedded_and_replaces_the_name(renderer: Renderer) -> None:
-    from PIL import Image
-
     out = io.BytesIO()
     Image.effect_noise((700, 350), 90).convert("RGB").save(out, "PNG")  # more than xhtml2pdf keeps in memory by itself
     logo = normalise_logo("data:image/png;base64," + base64.b64encode(out.getvalue()).decode())
     drawn = render_pdf(DocumentView("invoice", invoice(1), {"name": "Shop"}, {}, {"logo": logo}), renderer)
     page = pypdf.PdfReader(io.BytesIO(drawn)).pages[0]
     assert [image.image.size for image in page.images if image.image] == [(700, 350)]
-    assert page.extract_text().count("Shop") == render_html(DocumentView("invoice", {}, {"name": "Shop"}, {}, {"logo": logo})).count(">Shop")
+    assert page.extract_text().count("Shop") == render_html(
+        DocumentView("invoice", {}, {"name": "Shop"}, {}, {"logo": logo})
+    ).count(">Shop")
 
 
 def test_a_broken_logo_does_not_stop_the_invoice(renderer: Renderer) -> None:
-    for logo in ("data:image/png;base64," + "A" * 400, "data:image/svg+xml;base64," + "A" * 400, "http://a.example/x.png"):
+    for logo in (
+        "data:image/png;base64," + "A" * 400,
+        "data:image/svg+xml;base64," + "A" * 400,
+        "http://a.example/x.png",
+    ):
         one = DocumentView("invoice", invoice(1), SELLER, CUSTOMER, {"logo": logo})
         assert "Item 1" in text_of(render_pdf(one, renderer))
 

@@ -41,21 +41,38 @@ def test_document_speaks_the_locale(renderer: Renderer, locale: str, words: list
 
 
 @pytest.mark.parametrize(
-    ("currency", "price", "total", "shown"),
-    [("JPY", "1200", "1234567", "¥1,234,567"), ("KWD", "1.250", "1234.500", "KWD 1,234.500"), ("USD", "0.10", "10.10", "US$10.10")],
+    ("currency", "price", "total", "cells", "due"),
+    [
+        ("JPY", "1200", "1234567", "1,200 1,234,567", "JP¥1,234,567"),
+        ("KWD", "1.250", "1234.500", "1.250 1,234.500", "KWD 1,234.500"),
+        ("USD", "0.10", "10.10", "0.10 10.10", "US$10.10"),
+    ],
 )
-def test_minor_units_stay_as_stored(renderer: Renderer, currency: str, price: str, total: str, shown: str) -> None:
+def test_minor_units_stay_as_stored(
+    renderer: Renderer, currency: str, price: str, total: str, cells: str, due: str
+) -> None:
     one = view(currency=currency, total=total, amount_due=total, lines=0, taxes=[])
-    one.invoice["lines"].append(line(unit_price=price, net=total))  # type: ignore[union-attr]
+    one.invoice["lines"].append(line(unit_price=price, net=total, taxes=[]))  # type: ignore[union-attr]
     found = text_of(render_pdf(one, renderer))
-    assert f"Amount due {'JP' if currency == 'JPY' else ''}{shown}" in found
-    assert f" {total if currency == 'USD' else shown.split('¥')[-1].split()[-1]}" in found and f"Amount {currency}" in found
+    assert f"Amount due {due}" in found and cells in found and f"Amount {currency}" in found
 
 
-@pytest.mark.parametrize("locale", ["en_GB", "de_DE", "fr_CH", "es_ES", "nl_NL", "it_IT", "hi_IN", "ja_JP", "ar_EG", "pt_BR"])
+@pytest.mark.parametrize(
+    "locale", ["en_GB", "de_DE", "fr_CH", "es_ES", "nl_NL", "it_IT", "hi_IN", "ja_JP", "ar_EG", "pt_BR"]
+)
 @pytest.mark.parametrize(
     "stored",
-    ["0", "0.00", "1", "-1.005", "1234567.895", "999999999999999999999999999999.999999999999", "0.000000000001", "1.10", "100"],
+    [
+        "0",
+        "0.00",
+        "1",
+        "-1.005",
+        "1234567.895",
+        "999999999999999999999999999999.999999999999",
+        "0.000000000001",
+        "1.10",
+        "100",
+    ],
 )
 def test_no_digit_is_added_lost_or_rounded(locale: str, stored: str) -> None:
     digits = stored.replace("-", "").replace(".", "")
@@ -71,13 +88,24 @@ def test_negative_zero_is_zero() -> None:
 
 @pytest.mark.parametrize(
     ("stored", "shown"),
-    [("19", "19%"), ("19.00", "19%"), ("7.70", "7.7%"), ("9.975", "9.975%"), ("0", "0%"), ("0.000", "0%"), ("10", "10%"), (None, "")],
+    [
+        ("19", "19%"),
+        ("19.00", "19%"),
+        ("7.70", "7.7%"),
+        ("9.975", "9.975%"),
+        ("0", "0%"),
+        ("0.000", "0%"),
+        ("10", "10%"),
+        (None, ""),
+    ],
 )
 def test_rates(stored: str | None, shown: str) -> None:
     assert formats("en").percent(stored) == shown
 
 
-@pytest.mark.parametrize("text", ["1e9", "1e999999", "NaN", "Infinity", "１２", "1,5", "abc", "9" * 500, "2026-13-01", "<b>"])
+@pytest.mark.parametrize(
+    "text", ["1e9", "1e999999", "NaN", "Infinity", "１２", "1,5", "abc", "9" * 500, "2026-13-01", "<b>"]
+)
 def test_what_is_no_number_and_no_date_is_text(text: str) -> None:
     for form in (formats("de").number, formats("de").money, formats("de").percent, formats("de").date):
         assert form(text) == text
@@ -91,9 +119,10 @@ def test_every_language_has_every_label() -> None:
 
 
 def test_other_scripts_are_drawn_from_the_second_font(renderer: Renderer) -> None:
-    customer = {"name": "Ελληνικά Привет ქართული", "contact_name": "שלום", "billing_address": {"city": "الرياض"}}
+    name = "Ελληνικά Привет ქართული \U0001f600"
+    customer = {"name": name, "contact_name": "שלום", "billing_address": {"city": "الرياض"}}
     found = text_of(render_pdf(DocumentView("invoice", invoice(1), SELLER, customer), renderer))
-    assert "Ελληνικά Привет ქართული" in found
+    assert name in found
     assert "םולש" in found or "שלום" in found
     assert "\u25a1" not in found
 
@@ -114,7 +143,9 @@ def test_extra_fonts_are_registered_and_broken_ones_left_out(tmp_path: Path) -> 
         assert one.pid is None and not Path(f"/proc/{child}").exists()
 
 
-@pytest.mark.parametrize("color", ["#ffffff", "#ffff00", "#000000", "#1f4b99", "red", "", "#12345", "#1234567", "url(x)"])
+@pytest.mark.parametrize(
+    "color", ["#ffffff", "#ffff00", "#000000", "#1f4b99", "red", "", "#12345", "#1234567", "url(x)"]
+)
 def test_any_colour_gives_readable_ones(color: str) -> None:
     chosen = palette(color)
     for value in (chosen.accent, chosen.ink, chosen.on_accent):

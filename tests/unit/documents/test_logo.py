@@ -10,8 +10,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from app.documents import logo
-from app.documents.logo import InvalidLogo, normalise_logo
+from app.accounts import logo
+from app.accounts.logo import InvalidLogo, normalise_logo
 
 
 def data_uri(data: bytes, media: str = "image/png") -> str:
@@ -81,7 +81,9 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize(("width", "height"), [(50_000, 50_000), (4_001, 4_000), (20_000, 20_000), (2**31 - 1, 1), (16_000_001, 1)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(50_000, 50_000), (4_001, 4_000), (20_000, 20_000), (2**31 - 1, 1), (16_000_001, 1)]
+)
 def test_bombs_are_refused_before_they_are_decoded(monkeypatch: pytest.MonkeyPatch, width: int, height: int) -> None:
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
     with pytest.raises(InvalidLogo):

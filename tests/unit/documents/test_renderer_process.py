@@ -26,7 +26,7 @@ JOB = PdfJob("<p>hello</p>")
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Renderer]:
-    with Renderer(seconds=1) as one:
+    with Renderer(seconds=5) as one:
         yield one
 
 
@@ -50,22 +50,28 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
     return False
 
 
-def test_one_child_serves_many_documents_and_its_limits_hold(own: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_child_serves_many_documents_and_its_limits_hold(own: Renderer) -> None:
     first = draws(own)
     assert draws(own) == first
     limits = Path(f"/proc/{first}/limits").read_text()
     assert f"{512 * 1024 * 1024}" in next(line for line in limits.splitlines() if line.startswith("Max address space"))
     environment = Path(f"/proc/{first}/environ").read_bytes()
-    assert {item.split(b"=")[0] for item in environment.split(b"\0") if item} == {b"PYTHONPATH", b"PYTHONHASHSEED", b"LC_ALL"}
+    assert {item.split(b"=")[0] for item in environment.split(b"\0") if item} == {
+        b"PYTHONPATH",
+        b"PYTHONHASHSEED",
+        b"LC_ALL",
+    }
 
 
-def test_a_late_child_is_killed_and_replaced(own: Renderer) -> None:
+def test_a_late_child_is_killed_and_replaced(own: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     first = draws(own)
     os.kill(first, signal.SIGSTOP)
+    monkeypatch.setattr(own, "_seconds", 0.2)
     began = time.monotonic()
     with pytest.raises(RenderingFailed, match="too long"):
         own.draw(JOB)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 2
+    monkeypatch.undo()
     assert gone(first) and own.pid is None
     assert draws(own) != first
 
@@ -79,19 +85,18 @@ def test_a_child_that_does_not_read_is_late_too() -> None:
         assert one.pid is None
 
 
-def test_a_child_killed_while_drawing_is_reported_and_replaced(own: Renderer) -> None:
-    first = draws(own)
-    threading.Timer(0.2, os.kill, (first, signal.SIGKILL)).start()
-    with pytest.raises(RenderingFailed, match="ended unexpectedly"):
-        render_pdf(view(lines=300), own)
-    assert draws(own) != first
-
-
-def test_a_child_that_died_between_documents_is_replaced_unnoticed(own: Renderer) -> None:
+def test_a_child_that_died_between_documents_is_replaced_unnoticed_one_killed_while_drawing_is_reported(
+    own: Renderer,
+) -> None:
     first = draws(own)
     os.kill(first, signal.SIGKILL)
     assert gone(first)
-    assert draws(own) != first
+    second = draws(own)
+    assert second != first
+    threading.Timer(0.2, os.kill, (second, signal.SIGKILL)).start()
+    with pytest.raises(RenderingFailed, match="ended unexpectedly"):
+        render_pdf(view(lines=300), own)
+    assert gone(second) and own.pid is None
 
 
 @pytest.mark.parametrize(
@@ -122,13 +127,12 @@ def test_a_missing_interpreter_is_a_failure_too() -> None:
 
 def test_threads_share_one_child(renderer: Renderer) -> None:
     with ThreadPoolExecutor(8) as pool:
-        numbers = [f"INV-{n}" for n in range(10)]
+        numbers = [f"INV-{n}" for n in range(8)]
         drawn = list(pool.map(lambda number: render_pdf(view(number=number), renderer), numbers))
     assert all(f"Invoice {number} " in text_of(pdf) for number, pdf in zip(numbers, drawn, strict=True))
 
 
 def test_waiting_has_an_end(own: Renderer) -> None:
-    draws(own)
     own._wait_seconds = 0.05
     try:
         with own._lock, pytest.raises(RenderingFailed, match="waiting"):
@@ -156,7 +160,9 @@ print("fine")
 
 
 def test_a_forked_process_starts_its_own_child() -> None:
-    done = subprocess.run([sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.stdout == "fine\n" and done.stderr == ""
 
 
@@ -174,15 +180,21 @@ os.kill(os.getpid(), 9)
 
 
 def test_the_child_ends_with_its_parent() -> None:
-    done = subprocess.run([sys.executable, "-c", ORPHANED], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANED], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=20, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     assert gone(int(done.stdout))
 
 
 def test_the_web_process_never_loads_the_engine() -> None:
-    program = (
-        "import sys; from app.documents import rendering, renderer, logo; rendering.render_html(rendering.DocumentView('invoice', {}));"
-        "print([m for m in ('xhtml2pdf', 'reportlab', 'PIL', 'html5lib') if m in sys.modules])"
+    program = """
+import sys
+from app.documents.rendering import DocumentView, render_html
+render_html(DocumentView("invoice", {}))
+print([name for name in ("xhtml2pdf", "reportlab", "PIL", "html5lib") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout == "[]\n"

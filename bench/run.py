@@ -1,0 +1,342 @@
+"""Billhook beside a bare Flask route with raw SQL (floor.py): ratios from one run, on SQLite and PostgreSQL.
+
+    make bench                                   all of it, a few minutes
+    make bench ARGS="--quick --backend sqlite"   a look: fewer rows, shorter windows
+
+Both sides are served alike (gunicorn, one worker, four threads) and are equally durable. One client asks, waits for the
+answer and asks again. The windows of all tests take turns, floor and Billhook side by side and in changing order, so that
+whatever else the machine is doing hits both. A figure is the median of its windows; a ratio is one median by the other.
+docs/performance.md says what the figures mean.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import pypdf
+
+from bench import data
+from bench.client import Client, Refused, request
+from bench.servers import Server, memory_mb, serve
+from tests.support import services
+
+BACKENDS = ("sqlite", "postgresql")
+API = "/api/v1"
+WARM_UP = 20
+MOST_A_WINDOW = 150  # drafts made beforehand for a window that uses them up
+STARTS = 3
+PDFS = 3
+
+Requests = Callable[[Client], Iterable[bytes]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How much is measured."""
+
+    seconds: float
+    rounds: int
+    many: int
+    few: int = 1000
+
+
+@dataclass
+class Side:
+    """One of the two that a test compares: where it runs, what it is asked, and what its windows took."""
+
+    server: Server
+    requests: Requests
+    milliseconds: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    count: int = 0
+
+    def window(self, seconds: float) -> None:
+        """Ask for some time, and note the mean time of a request."""
+        with Client(self.server.port) as client:
+            requests = iter(self.requests(client))
+            for one in islice(requests, WARM_UP):
+                client.send(one)
+            cpu, started, count = self.server.cpu_seconds(), time.perf_counter(), 0
+            for one in requests:
+                client.send(one)
+                count += 1
+                if time.perf_counter() - started >= seconds:
+                    break
+            self.milliseconds.append((time.perf_counter() - started) * 1000 / count)
+            self.cpu_seconds += self.server.cpu_seconds() - cpu
+            self.count += count
+
+    def median(self) -> float:
+        """Milliseconds of a request."""
+        return statistics.median(self.milliseconds)
+
+    def cpu(self) -> float:
+        """Milliseconds of processor time that the server spends on a request; the database server's own not included."""
+        return self.cpu_seconds * 1000 / self.count
+
+
+@dataclass(frozen=True)
+class Test:
+    """A piece of work, done by the floor and by Billhook (or by Billhook twice, with few rows and with many)."""
+
+    name: str
+    base: Side
+    billhook: Side
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line of the table. `value` is what `bound` limits: a ratio, or the figure itself in `unit`."""
+
+    backend: str
+    name: str
+    value: float
+    bound: float | None
+    unit: str = ""
+    base: str = ""
+    billhook: str = ""
+    cpu: str = ""
+
+    def line(self) -> str:
+        """The line as it is printed."""
+        ratio = f"{self.value:.2f}" if not self.unit else ""
+        figure = self.billhook or f"{self.value:.{2 if self.value < 10 else 0}f} {self.unit}"  # noqa: PLR2004
+        bound = f"{'≤' if not self.unit else '<'} {self.bound:g} {self.unit}".strip() if self.bound else ""
+        met = ("ok" if self.met() else "MISSED") if self.bound else ""
+        columns = (f"{self.name:42}", f"{self.base:>10}", f"{figure:>10}", f"{ratio:>7}", f"{bound:>9}", f"{met:6}", self.cpu)
+        return f"{self.backend:10} {'  '.join(columns)}".rstrip()
+
+    def met(self) -> bool:
+        """Whether it keeps to its bound."""
+        if self.bound is None:
+            return True
+        return self.value < self.bound if self.unit else self.value <= self.bound
+
+
+def main() -> int:
+    """Measure and print. Returns 1 when a bound was missed, so that a script can ask."""
+    options = _options()
+    quick = Scale(seconds=0.3, rounds=2, many=20_000)
+    scale = quick if options.quick else Scale(seconds=options.seconds, rounds=options.rounds, many=100_000)
+    figures: list[Figure] = []
+    for backend in BACKENDS if options.backend == "both" else [options.backend]:
+        with ExitStack() as stack:
+            urls = _databases(backend, stack)
+            if urls is None:
+                continue
+            figures += _measure(backend, *urls, scale, stack)
+    _print(figures, quick=options.quick)
+    return 0 if all(figure.met() for figure in figures) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", choices=(*BACKENDS, "both"), default="both")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a window")
+    parser.add_argument("--rounds", type=int, default=7, help="windows of each test and side")
+    parser.add_argument("--quick", action="store_true", help="short and with fewer rows: to see that it works")
+    options = parser.parse_args()
+    if not 0.1 <= options.seconds <= 60 or not 1 <= options.rounds <= 100:  # noqa: PLR2004 - bounded in time
+        parser.error("--seconds is from 0.1 to 60, --rounds from 1 to 100")
+    return options
+
+
+def _databases(backend: str, stack: ExitStack) -> tuple[str, str] | None:
+    """URLs of two empty databases, one for Billhook and one for the floor; they are dropped at the end."""
+    if backend == "sqlite":
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="billhook-bench-"))
+        return f"sqlite:///{folder}/billhook.db", f"sqlite:///{folder}/floor.db"
+    server = stack.enter_context(services.find_postgres(os.environ))
+    if isinstance(server, services.Unavailable):
+        print(f"PostgreSQL is LEFT OUT: {server.reason}")
+        return None
+    print(f"PostgreSQL {server.version}, {server.found}")
+    return server.create_database("billhook"), server.create_database("floor")
+
+
+def _measure(backend: str, url: str, floor_url: str, scale: Scale, stack: ExitStack) -> list[Figure]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="billhook-bench-")))
+    sizes = {"few": scale.few, "many": scale.many, "none": 0}
+    started = time.perf_counter()
+    settings = {"database_url": url, "instance_path": folder}
+    organizations, floors = data.fill_billhook(settings, sizes), data.fill_floor(floor_url, sizes)
+    print(f"{backend}: filled in {time.perf_counter() - started:.0f} s; measuring", flush=True)
+    environment = {"BILLHOOK_DATABASE_URL": url, "BILLHOOK_INSTANCE_PATH": str(folder), "BILLHOOK_LOG_LEVEL": "WARNING"}
+    log = folder / "log"
+    billhook = stack.enter_context(serve("wsgi:application", environment, log))
+    floor = stack.enter_context(serve("bench.floor:app", {"FLOOR_DATABASE": floor_url}, log))
+    tests = _tests(floor, floors, billhook, organizations)
+    _take_turns(tests, scale)
+    figures = [_compared(backend, test) for test in tests]
+    figures += _pdf(backend, billhook, organizations["none"])
+    figures += _size(backend, billhook, floor)
+    figures.append(_start(backend, environment, floor_url, log))
+    return figures
+
+
+def _take_turns(tests: list[Test], scale: Scale) -> None:
+    for test in tests:  # not counted: caches fill, connections open
+        for side in (test.base, test.billhook):
+            side.window(scale.seconds / 4)
+            side.milliseconds.clear()
+            side.cpu_seconds, side.count = 0.0, 0
+    for number in range(scale.rounds):
+        for test in tests:
+            for side in (test.base, test.billhook) if number % 2 else (test.billhook, test.base):
+                side.window(scale.seconds)
+
+
+def _tests(
+    floor: Server, floors: Mapping[str, data.Organization], billhook: Server, ours: Mapping[str, data.Organization]
+) -> list[Test]:
+    def test(name: str, make: Callable[[str, data.Organization], Requests], where: str, bound: float | None) -> Test:
+        return Test(name, Side(floor, make("", floors[where])), Side(billhook, make(API, ours[where])), bound)
+
+    def list_100(path: str, organization: data.Organization) -> Requests:
+        return _again(request("GET", f"{path}/invoices?limit=100", organization.key))
+
+    def first_by_cursor(path: str, organization: data.Organization) -> Requests:
+        cursor = "cursor=" if path else f"below={2**62}"
+        return _again(request("GET", f"{path}/invoices?limit=100&{cursor}", organization.key))
+
+    few, many = Side(billhook, _middle(ours["few"])), Side(billhook, _middle(ours["many"]))
+    return [
+        test("create an invoice of 10 lines", _creating(data.RATED), "none", 3),
+        test("the same, its tax looked up", _creating(data.BARE), "none", 3),
+        test("issue it", _issuing, "none", None),
+        test("get one of 10 lines", _getting, "many", 3),
+        test("list 100", list_100, "few", 4),
+        test("list 100 by cursor", first_by_cursor, "few", 4),
+        Test(f"page by cursor, {ours['few'].invoices:,} to {ours['many'].invoices:,}", few, many, 1.3),
+    ]
+
+
+def _again(one: bytes) -> Requests:
+    return lambda _client: cycle([one])
+
+
+def _creating(lines: list[dict[str, str]]) -> Callable[[str, data.Organization], Requests]:
+    def make(path: str, organization: data.Organization) -> Requests:
+        body = {"customer_id": organization.customer_id, "lines": lines}
+        return _again(request("POST", f"{path}/invoices", organization.key, body))
+
+    return make
+
+
+def _issuing(path: str, organization: data.Organization) -> Requests:
+    """Each draft can be issued once, so that they are made before the clock runs."""
+
+    def drafts(client: Client) -> Iterator[bytes]:
+        body = {"customer_id": organization.customer_id, "lines": data.RATED}
+        made = [client.call("POST", f"{path}/invoices", organization.key, body)["id"] for _ in range(MOST_A_WINDOW)]
+        return iter([request("POST", f"{path}/invoices/{each}/issue", organization.key) for each in made])
+
+    return drafts
+
+
+def _getting(path: str, organization: data.Organization) -> Requests:
+    ids = organization.invoice_ids(1000)
+    made = [request("GET", f"{path}/invoices/{each}", organization.key) for each in ids]
+    return lambda _client: cycle(made)
+
+
+def _middle(organization: data.Organization) -> Requests:
+    """The page in the middle of the list, by its cursor."""
+
+    def page(client: Client) -> Iterator[bytes]:
+        number = organization.invoices // 200
+        answer = client.call("GET", f"{API}/invoices?limit=100&page={number}", organization.key)
+        cursor = answer["meta"]["next_cursor"]
+        return cycle([request("GET", f"{API}/invoices?limit=100&cursor={cursor}", organization.key)])
+
+    return page
+
+
+def _compared(backend: str, test: Test) -> Figure:
+    base, billhook = test.base.median(), test.billhook.median()
+    cpu = f"CPU {test.base.cpu():.2f} | {test.billhook.cpu():.2f} ms"
+    return Figure(
+        backend, test.name, billhook / base, test.bound, base=f"{base:.2f} ms", billhook=f"{billhook:.2f} ms", cpu=cpu
+    )
+
+
+def _pdf(backend: str, server: Server, organization: data.Organization) -> list[Figure]:
+    """An invoice that is drawn, and then asked for again; both times with the link and the file behind it."""
+    first, again, pages = [], [], 0
+    with Client(server.port) as client:
+        for _ in range(PDFS):
+            body = {"customer_id": organization.customer_id, "lines": data.LONG}
+            invoice = client.call("POST", f"{API}/invoices", organization.key, body)["id"]
+            client.call("POST", f"{API}/invoices/{invoice}/issue", organization.key)
+            try:
+                taken, pdf = _fetch(client, invoice, organization.key)
+            except Refused as refusal:
+                print(f"{backend}: PDF skipped, the answer was {refusal.status}")
+                return []
+            first.append(taken)
+            again += [_fetch(client, invoice, organization.key)[0] for _ in range(WARM_UP)]
+            pages = len(pypdf.PdfReader(BytesIO(pdf)).pages)
+    return [
+        Figure(backend, f"PDF of {pages} pages, drawn", statistics.median(first), None, "ms"),
+        Figure(backend, "PDF again, kept: link and file", statistics.median(again), 5, "ms"),
+    ]
+
+
+def _fetch(client: Client, invoice: str, key: str) -> tuple[float, bytes]:
+    started = time.perf_counter()
+    url = client.call("POST", f"{API}/invoices/{invoice}/pdf", key)["url"]
+    pdf = client.send(request("GET", url[url.index(API) :]))
+    return (time.perf_counter() - started) * 1000, pdf
+
+
+def _size(backend: str, billhook: Server, floor: Server) -> list[Figure]:
+    if not sys.platform.startswith("linux"):
+        print(f"{backend}: memory skipped, it is read from Linux's /proc")
+        return []
+    resident, share = memory_mb(billhook.workers()[0])
+    base, _ = memory_mb(floor.workers()[0])
+    figures = [Figure(backend, "a worker after the load, resident", resident, 150, "MB", base=f"{base:.0f} MB")]
+    figures.append(Figure(backend, "the same, its share of shared pages", share, 150, "MB"))
+    return figures + [
+        Figure(backend, "the process that draws PDFs, resident", memory_mb(pid)[0], None, "MB")
+        for pid in billhook.helpers()
+    ]
+
+
+def _start(backend: str, environment: Mapping[str, str], floor_url: str, log: Path) -> Figure:
+    def seconds(application: str, variables: Mapping[str, str]) -> float:
+        with serve(application, variables, log) as server:
+            return server.start_seconds
+
+    ours, floors = [], []
+    for _ in range(STARTS):
+        ours.append(seconds("wsgi:application", environment))
+        floors.append(seconds("bench.floor:app", {"FLOOR_DATABASE": floor_url}))
+    base = f"{statistics.median(floors):.2f} s"
+    return Figure(backend, "start, until the first /health", statistics.median(ours), 2, "s", base=base)
+
+
+def _print(figures: list[Figure], *, quick: bool) -> None:
+    head = ("figure".ljust(42), "floor".rjust(10), "Billhook".rjust(10), "ratio".rjust(7), "bound".rjust(9))
+    print(f"\n{'':10} {'  '.join(head)}")
+    for figure in figures:
+        print(figure.line())
+    print("\nTime of a request, median of the windows; CPU of the server's processes, floor | Billhook.")
+    print("In the line of the page by cursor the floor is Billhook itself with few invoices.")
+    if quick:
+        print("--quick: these figures are for seeing that the benchmark works, not for judging.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
