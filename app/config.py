@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+
 PREFIX = "BILLHOOK_"
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -87,8 +89,8 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, Any]:
         return {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{path} is not valid TOML: {error}.")
+    except (OSError, ValueError) as error:
+        problems.append(f"{path} cannot be read as TOML: {error}.")
         return {}
     known = {f.name for f in fields(Settings)} - {"instance_path"}
     for name in sorted(content.keys() - known):
@@ -115,7 +117,7 @@ def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path"}:
+        if name in {"instance_path", "files_path", "fonts_path"} and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -143,12 +145,20 @@ def _whole_number(value: object, low: int, high: int) -> int:
 def _database_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if separator and scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
-        return f"postgresql+psycopg://{rest}"
+        return _parsed(f"postgresql+psycopg://{rest}")
     if separator and scheme == "sqlite":
         if rest.strip("/") in {"", ":memory:"}:
             raise ValueError("must name a file for SQLite, e.g. sqlite:////var/lib/billhook/billhook.db")
         return text
     raise ValueError("must start with sqlite:/// or postgresql://")
+
+
+def _parsed(url: str) -> str:
+    try:
+        make_url(url)
+    except ValueError as error:
+        raise ValueError("must be written as postgresql://user:password@host:5432/name") from error
+    return url
 
 
 def _http_url(text: str) -> str:
@@ -190,11 +200,14 @@ def _with_defaults(settings: Settings) -> Settings:
     values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     try:
         settings.instance_path.mkdir(parents=True, exist_ok=True)
-        values["secret_key"] = settings.secret_key or _kept_secret(settings.instance_path / "secret_key")
+        values["secret_key"] = settings.secret_key or _secret(_kept_secret(settings.instance_path / "secret_key"))
     except OSError as error:
         raise BootError(
             [f"{PREFIX}INSTANCE_PATH {settings.instance_path} cannot be written: {error.strerror}."]
         ) from error
+    except ValueError as error:
+        problem = f"{settings.instance_path / 'secret_key'} {error}; remove it, and a new one is made."
+        raise BootError([problem]) from error
     values["database_url"] = settings.database_url or f"sqlite:///{settings.instance_path / 'billhook.db'}"
     values["files_path"] = settings.files_path if settings.files_path != Path() else settings.instance_path / "files"
     return Settings(**values)

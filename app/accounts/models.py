@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.data.base import Base, Stamped, TenantModel, new_id
 from app.data.types import Json, UtcDateTime
 
+LONGEST_EMAIL_KEY = 3 * 254  # folding a character's case can make three of it
 ROLES = ("owner", "admin", "member", "viewer")
 
 
@@ -30,7 +31,7 @@ class User(Base, Stamped):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     email: Mapped[str] = mapped_column(sa.String(254))
-    email_key: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    email_key: Mapped[str] = mapped_column(sa.String(LONGEST_EMAIL_KEY), unique=True)
     name: Mapped[str] = mapped_column(sa.String(200))
 
 

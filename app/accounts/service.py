@@ -102,6 +102,8 @@ def change_key(who: Principal, key_id: UUID, values: dict[str, Any]) -> ApiKey:
     # Widening a key that holds more than the caller would lend the caller its power.
     _refuse_more(who, key.scopes)
     _refuse_past(values.get("expires_at"))
+    if "scopes" in values:
+        values["scopes"] = list(dict.fromkeys(values["scopes"]))
     for name, value in values.items():
         setattr(key, name, value)
     _forget_after_commit(key)
@@ -137,7 +139,7 @@ def get_settings() -> Settings:
 def change_settings(values: dict[str, Any]) -> Settings:
     """Change settings. Raises Invalid for a logo that is no picture."""
     settings = get_settings()
-    if values.get("logo"):
+    if values.get("logo") is not None:
         try:
             values["logo"] = normalise_logo(values["logo"])
         except InvalidLogo as error:

@@ -1,1 +1,1 @@
-"""The command line: `flask init`, `flask serve`, `flask db`, `flask org`, `flask key`, `flask check`, `flask doctor`."""
+"""The command line: `flask init`, `flask serve`, `flask db`, `flask org`, `flask key`, `flask check`…"""

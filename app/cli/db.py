@@ -1,11 +1,11 @@
 """`flask db`: migrations."""
 
 import click
-from flask.cli import AppGroup
 
+from app.cli.shell import Group
 from app.data import migrate
 
-db_commands = AppGroup("db", help="Migrations, one chain per owner (the core, each plugin).")
+db_commands = Group("db", help="Migrations, one chain per owner (the core, each plugin).")
 
 
 @db_commands.command()
@@ -20,6 +20,7 @@ def upgrade() -> None:
 @click.option("--owner", default=migrate.CORE, show_default=True)
 def downgrade(revision: str, owner: str) -> None:
     """Take one owner back to REVISION; "base" removes its tables."""
+    _known(owner)
     migrate.downgrade(migrate.running(), revision, owner)
     click.echo(f"{owner} is at {revision}.")
 
@@ -29,6 +30,7 @@ def downgrade(revision: str, owner: str) -> None:
 @click.option("--owner", default=migrate.CORE, show_default=True)
 def revision(message: str, owner: str) -> None:
     """Write a revision from the difference between models and database."""
+    _known(owner)
     migrate.revision(migrate.running(), message, owner)
 
 
@@ -41,3 +43,9 @@ def check() -> None:
     if found:
         raise click.exceptions.Exit(1)
     click.echo("Models and database agree.")
+
+
+def _known(owner: str) -> None:
+    names = list(migrate.owners(migrate.running()))
+    if owner not in names:
+        raise click.BadParameter(f"'{owner}' owns no migrations; those who do: {', '.join(names)}.", param_hint="--owner")

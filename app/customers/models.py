@@ -7,27 +7,19 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
-from app.accounts.models import Settings
+from app.accounts.models import LONGEST_EMAIL_KEY, Settings
 from app.customers.ledger import Standing
-from app.data.base import Stamped, TenantModel, tenant_key
+from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
 from app.data.types import Json, UtcDateTime
 
-# Folding a character's case can make three of it.
-_MOST_EMAIL_KEY = 3 * 254
 
-
-def _unique_among_living(name: str, column: str) -> sa.Index:
-    living = sa.text("deleted_at IS NULL")
-    return sa.Index(name, "org_id", column, unique=True, sqlite_where=living, postgresql_where=living)
-
-
-class Customer(TenantModel, Stamped, Standing):
+class Customer(TenantModel, Stamped, SoftDeleted, Standing):
     """A buyer: names, addresses, identifiers and defaults for their documents (EN 16931 BG-7)."""
 
     __tablename__ = "customers"
     __table_args__ = (
-        _unique_among_living("uq_customers_email", "email_key"),
-        _unique_among_living("uq_customers_external_id", "external_id"),
+        unique_among_living("uq_customers_email", "email_key"),
+        unique_among_living("uq_customers_external_id", "external_id"),
         sa.Index("ix_customers_name", "org_id", "name", "id"),
         sa.Index("ix_customers_updated_at", "org_id", "updated_at", "id"),
     )
@@ -37,7 +29,7 @@ class Customer(TenantModel, Stamped, Standing):
     contact_name: Mapped[str | None] = mapped_column(sa.String(200))
     prefix: Mapped[str | None] = mapped_column(sa.String(20))
     email: Mapped[str | None] = mapped_column(sa.String(254))
-    email_key: Mapped[str | None] = mapped_column(sa.String(_MOST_EMAIL_KEY))
+    email_key: Mapped[str | None] = mapped_column(sa.String(LONGEST_EMAIL_KEY))
     phone: Mapped[str | None] = mapped_column(sa.String(40))
     website: Mapped[str | None] = mapped_column(sa.String(500))
     contacts: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
@@ -58,7 +50,6 @@ class Customer(TenantModel, Stamped, Standing):
     extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
     external_id: Mapped[str | None] = mapped_column(sa.String(255))
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     tax_links: Mapped[list["CustomerTax"]] = relationship(
         order_by="CustomerTax.position", lazy="selectin", cascade="all, delete-orphan"

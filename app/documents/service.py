@@ -1,6 +1,6 @@
 """Making and keeping PDFs. A document is stored under the hash of what it shows: asked for twice, it is drawn once.
 
-Drawing takes a moment, so the transaction is over before it starts. A link names the stored file, is signed and expires.
+Drawing takes a moment, so the transaction is over before it starts. A link names the stored file, is signed, expires.
 """
 
 import contextlib
@@ -33,10 +33,24 @@ from app.invoices.schemas import InvoiceOut
 EXTENSION = "billhook.renderer"
 DESIGN = "classic/1"  # part of the hash: raise the number when the same content shall look different
 _LINK_SALT = "billhook.file-link"
-_UNPRINTED = frozenset({
-    "status", "payment_status", "updated_at", "created_at", "version", "warnings", "viewed_at", "sent_at", "paid_at",
-    "internal_notes", "metadata", "external_id", "series_id", "source",
-})
+_UNPRINTED = frozenset(
+    {
+        "status",
+        "payment_status",
+        "updated_at",
+        "created_at",
+        "version",
+        "warnings",
+        "viewed_at",
+        "sent_at",
+        "paid_at",
+        "internal_notes",
+        "metadata",
+        "external_id",
+        "series_id",
+        "source",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,13 @@ def link(stored: StoredDocument) -> dict[str, Any]:
     expires_at = clock.now() + timedelta(seconds=config.file_link_seconds)
     relative = str(stored.path.relative_to(config.files_path))
     token = _signer().dumps([relative, stored.filename, int(expires_at.timestamp())])
-    return {"token": token, "expires_at": expires_at.replace(microsecond=0), "filename": stored.filename,
-            "content_type": "application/pdf", "size": stored.path.stat().st_size}
+    return {
+        "token": token,
+        "expires_at": expires_at.replace(microsecond=0),
+        "filename": stored.filename,
+        "content_type": "application/pdf",
+        "size": stored.path.stat().st_size,
+    }
 
 
 def open_link(token: str | bytes) -> StoredDocument:

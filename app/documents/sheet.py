@@ -200,9 +200,7 @@ def _settlements(invoice: Mapping[str, Any], labels: Mapping[str, str], formats:
     )
 
 
-def _payment(
-    invoice: Mapping[str, Any], seller: Mapping[str, Any], labels: Mapping[str, str]
-) -> list[list[Fact]]:
+def _payment(invoice: Mapping[str, Any], seller: Mapping[str, Any], labels: Mapping[str, str]) -> list[list[Fact]]:
     """Return how to pay by bank transfer; nothing without an account."""
     iban = re.sub(r"\s", "", one_line(seller.get("iban")))
     if not iban:

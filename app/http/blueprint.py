@@ -14,7 +14,7 @@ import flask_smorest
 from flask import Response
 from marshmallow import Schema
 
-from app.http.guard import LOWEST_TIER, SAFE_METHODS, Guard
+from app.http.guard import LOWEST_TIER, SAFE_METHODS, Guard, is_guard
 from app.http.parsing import BodyParser
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -85,8 +85,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorate
 
     def _store_endpoint_docs(self, endpoint: str, obj: Any, parameters: Any, tags: Any, **options: Any) -> None:
-        # wraps() copies the marker onto whatever is laid over the guard; only the guard itself is `guarded` by itself.
-        if getattr(obj, "guarded", None) is not obj:
+        if not is_guard(obj):
             raise UnguardedRouteError(f"{self.name}.{endpoint}: @requires or @public must stand right below the route")
         super()._store_endpoint_docs(endpoint, obj, parameters, tags, **options)
         for method, notes in self._docs[endpoint].items():

@@ -67,10 +67,15 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
             with organization(g.principal.org_id, g.principal.timezone), unit_of_work(write=writes):
                 return view(*args, **kwargs)
 
-        wrapper.guard, wrapper.guarded = guard, wrapper  # type: ignore[attr-defined]
+        wrapper.guard, wrapper.guards = guard, wrapper  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
+
+
+def is_guard(view: object) -> bool:
+    """Whether a view is the guard itself: wraps() copies its marks onto whatever is laid over it."""
+    return getattr(view, "guards", None) is view
 
 
 def check(guard: Guard) -> None:

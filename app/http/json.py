@@ -9,11 +9,27 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 
 _LONGEST_INT = 40
+_BEYOND = Decimal("1E+999999")  # no field takes it
 
 
 def _integer(text: str) -> int | Decimal:
     # Python refuses to parse very long ints; as a Decimal the field's own bound names the field instead.
     return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits: the field's own bound names the field
+        return _BEYOND
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        # An exponent that no number has: fields refuse what is not finite, and say which field it was.
+        return Decimal("NaN")
 
 
 def _constant(text: str) -> NoReturn:

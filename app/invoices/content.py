@@ -80,7 +80,7 @@ def compose(
     except money.AmountOutOfRange as error:
         raise Invalid({error.field: "The amount is beyond the largest that can be stored."}) from error
     except money.InvalidDocument as error:
-        raise Invalid({error.field: str(error)}) from error
+        raise Invalid({error.field.replace("rounding_amount", "rounding"): error.message}) from error
     return Content(
         currency=currency,
         tax_inclusive=inclusive,

@@ -174,7 +174,7 @@ class DiscountOut(Schema):
 class ChargeOut(Schema):
     """An addition as it was given."""
 
-    amount = fields.Number(example="12.50")
+    amount = fields.Text(40, example="12.5")
     reason = fields.Text(200, allow_none=True)
 
 

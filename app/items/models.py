@@ -1,30 +1,24 @@
 """Tables of the catalogue: items, and item_taxes: which taxes an item carries, in their order."""
 
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.data.base import Stamped, TenantModel, tenant_key
-from app.data.types import Json, Scaled, UtcDateTime
+from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
+from app.data.types import Json, Scaled
 
 TYPES = ("product", "service")
 
 
-def _unique_among_living(name: str, column: str) -> sa.Index:
-    living = sa.text("deleted_at IS NULL")
-    return sa.Index(name, "org_id", column, unique=True, sqlite_where=living, postgresql_where=living)
-
-
-class Item(TenantModel, Stamped):
+class Item(TenantModel, Stamped, SoftDeleted):
     """A product or a service as it is sold. Documents copy from it and point to it, deleted or not."""
 
     __tablename__ = "items"
     __table_args__ = (
-        _unique_among_living("uq_items_sku", "sku"),
-        _unique_among_living("uq_items_external_id", "external_id"),
+        unique_among_living("uq_items_sku", "sku"),
+        unique_among_living("uq_items_external_id", "external_id"),
         sa.Index("ix_items_name", "org_id", "name", "id"),
         sa.Index("ix_items_updated_at", "org_id", "updated_at", "id"),
     )
@@ -41,7 +35,6 @@ class Item(TenantModel, Stamped):
     active: Mapped[bool] = mapped_column(default=True)
     extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
     external_id: Mapped[str | None] = mapped_column(sa.String(255))
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     tax_links: Mapped[list["ItemTax"]] = relationship(
         order_by="ItemTax.position", lazy="selectin", cascade="all, delete-orphan"

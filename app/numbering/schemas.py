@@ -48,7 +48,7 @@ class SeriesIn(Schema):
 
 
 class SeriesPatch(Schema):
-    """What may change. Pattern, reset and first only while no number was handed out."""
+    """What may change. Reset and first only while no number was handed out."""
 
     name = fields.Text(60, least=1)
     pattern = fields.Text(60, least=1, doc=f"{FORMS}.")

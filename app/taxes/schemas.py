@@ -58,6 +58,8 @@ class TaxIn(Schema):
 
     @validates_schema(skip_on_field_errors=True)
     def _check(self, data: dict[str, Any], **_: Any) -> None:
+        if data["kind"] == "withholding" and data["compound"]:
+            raise ValidationError("A withholding tax is taken from the net amount, never from other taxes.", "compound")
         data.setdefault("category", _default_category(data))
         check_category(data["category"], data["kind"], data["rate"], data["exemption_reason"])
 

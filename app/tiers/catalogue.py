@@ -28,6 +28,9 @@ SHIPPED: tuple[Tier, ...] = (
 )
 
 
+NEEDED = ("free", "advanced", "pro")  # what the code's own features are declared to need, lowest first
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The tiers in order, lowest first."""
@@ -51,9 +54,10 @@ def load(settings: Settings) -> Catalogue:
     tiers = tuple(_tier(number, table, problems) for number, table in enumerate(settings.tiers, start=1)) or SHIPPED
     names = [tier.name for tier in tiers]
     problems += [f"[[tiers]]: '{name}' is listed twice." for name in sorted(set(names)) if names.count(name) > 1]
-    for needed in ("free", "advanced", "pro"):
-        if needed not in names:
-            problems.append(f"[[tiers]]: the tier '{needed}' is missing; features are declared to need it.")
+    missing = [needed for needed in NEEDED if needed not in names]
+    problems += [f"[[tiers]]: the tier '{name}' is missing; features are declared to need it." for name in missing]
+    if not missing and (names[0], *sorted(NEEDED[1:], key=names.index)) != NEEDED:
+        problems.append("[[tiers]]: free must come first, and advanced before pro: the order says what each includes.")
     if settings.default_tier not in names:
         problems.append(f"BILLHOOK_DEFAULT_TIER '{settings.default_tier}' is none of the tiers: {', '.join(names)}.")
     if problems:

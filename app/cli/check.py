@@ -1,0 +1,80 @@
+"""`flask check`: reads the database and proves the invariants; exit 1 and the offending ids when one is broken."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from app.accounts.models import Organization, Settings
+from app.cli.organizations import Place, find_organization, organizations
+from app.cli.shell import Command, answer, json_option
+from app.data.tenancy import crossing, organization
+from app.data.transaction import unit_of_work
+from app.extensions import db
+from app.invoices import check as invoices
+from app.invoices.models import Invoice
+from app.numbering import check as numbering
+from app.numbering.check import Finding
+from app.numbering.models import Number
+
+CHECKS = (invoices.findings, numbering.findings)
+
+
+@dataclass
+class Tally:
+    """How much was looked at."""
+
+    organizations: int = 0
+    invoices: int = 0
+    numbers: int = 0
+
+
+@click.command(cls=Command)
+@click.option("--org", metavar="ORG", help="Only this organisation (id or name); default: all.")
+@json_option
+def check(org: str | None, *, as_json: bool) -> None:
+    """Prove that totals add up, numbers are whole and nothing issued has changed; exit 1 when not."""
+    tally, found = Tally(), 0
+    kept: list[dict[str, Any]] = []
+    places = [find_organization(org)] if org else organizations()
+    for place, finding in chain(_without_settings() if org is None else (), _all(places, tally)):
+        found += 1
+        row = {"organization_id": place.id, "organization": place.name} | asdict(finding)
+        if as_json:
+            kept.append(row)
+        else:
+            click.echo(f"WRONG  {finding.kind} {finding.id}  [{finding.rule}]  {finding.message}  ({place.name})")
+    looked = ", ".join(f"{count:,} {name}" for name, count in asdict(tally).items())
+    text = f"{found:,} findings in {looked}." if found else f"OK  {looked}: every invariant holds."
+    answer({"ok": not found} | {"checked": asdict(tally), "findings": kept}, text, as_json=as_json)
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def _all(places: list[Place], tally: Tally) -> Iterator[tuple[Place, Finding]]:
+    for place in places:
+        with organization(place.id, place.timezone), unit_of_work(write=False):
+            _hold_still()
+            tally.organizations += 1
+            tally.invoices += db.session.scalar(sa.select(sa.func.count(Invoice.id))) or 0
+            tally.numbers += db.session.scalar(sa.select(sa.func.count(Number.id))) or 0
+            for finding in chain.from_iterable(rules() for rules in CHECKS):
+                yield place, finding
+
+
+def _hold_still() -> None:
+    """One picture of the database for the whole organisation, however much is written meanwhile; SQLite has it anyway."""
+    if db.engine.dialect.name == "postgresql":
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def _without_settings() -> Iterator[tuple[Place, Finding]]:
+    """Organisations that nothing could be checked of, because they cannot even be entered."""
+    query = sa.select(Organization).outerjoin(Settings, Settings.org_id == Organization.id).where(Settings.id.is_(None))
+    with crossing("a check looks for broken organisations"), unit_of_work(write=False):
+        for broken in db.session.scalars(query).all():
+            place = Place(broken.id, broken.name, broken.tier, "UTC")
+            yield place, Finding("settings", "organization", broken.id, "The organisation has no settings.")
