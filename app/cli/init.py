@@ -29,4 +29,4 @@ def init(
         return
     settings = {"currency": currency, "timezone": timezone, "locale": locale}
     with crossing("an operator makes the first organisation"), unit_of_work():
-        show_new(make(name, tier, email, settings), as_json=as_json)
+        show_new(make(name, tier, email, settings), as_json=as_json, created=True)

@@ -85,9 +85,10 @@ def make(name: str, tier: str | None, email: str | None, settings: Mapping[str, 
     return service.create_organization(name, tier, owner, settings)
 
 
-def show_new(made: NewOrganization, *, as_json: bool) -> None:
-    """Print a new organisation with its key, shown this once."""
+def show_new(made: NewOrganization, *, as_json: bool, **more: object) -> None:
+    """Print a new organisation with its key, shown this once; `more` stands first in the JSON."""
     data = {
+        **more,
         "organization_id": made.organization.id,
         "name": made.organization.name,
         "tier": made.organization.tier,
@@ -99,7 +100,7 @@ def show_new(made: NewOrganization, *, as_json: bool) -> None:
         f"Made {data['name']} ({data['organization_id']}) on the tier {data['tier']}, owner {made.owner.email}.\n"
         f"Key with all scopes, shown this once: {made.secret}"
     )
-    answer({"created": True} | data, text, as_json=as_json)
+    answer(data, text, as_json=as_json)
 
 
 def known_tier(name: str) -> str:

@@ -66,6 +66,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry)
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own lower() knows ASCII only; a search for "müller" shall find "MÜLLER" as it does on PostgreSQL.
+    connection.create_function("lower", 1, lambda text: text.lower() if isinstance(text, str) else text, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -116,5 +116,5 @@ def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
     writes = method.upper() not in SAFE_METHODS and guard.writes is not False
     found += [400, 413, 415] if "requestBody" in doc else []
     found += [409] if writes else []
-    found += [422] if doc.get("parameters") or "requestBody" in doc or (writes and method.upper() != "DELETE") else []
+    found += [] if guard.public and not doc.get("parameters") else [422]
     return found

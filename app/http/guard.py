@@ -15,7 +15,7 @@ from flask import Flask, Response, current_app, g, request
 
 from app.data.tenancy import organization
 from app.data.transaction import unit_of_work
-from app.http.errors import Forbidden, NotFound, SubscriptionRequired
+from app.http.errors import Forbidden, Invalid, NotFound, SubscriptionRequired
 from app.http.principal import access
 
 P = ParamSpec("P")
@@ -57,6 +57,8 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
         if isinstance(view, type):
             raise TypeError("a route is a function; a view class has no place for the guard")
 
+        reads_query = _reads_query(view)
+
         @functools.wraps(view)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
             writes = request.method not in SAFE_METHODS if guard.writes is None else guard.writes
@@ -64,6 +66,8 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
                 with unit_of_work(write=writes):
                     return view(*args, **kwargs)
             check(guard)
+            if request.args and not reads_query:
+                raise Invalid(dict.fromkeys(request.args, "Is no parameter of this operation."))
             with organization(g.principal.org_id, g.principal.timezone), unit_of_work(write=writes):
                 return view(*args, **kwargs)
 
@@ -71,6 +75,12 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
         return wrapper
 
     return decorate
+
+
+def _reads_query(view: object) -> bool:
+    """Whether the view declares query parameters; where it does, its schema refuses the unknown ones by itself."""
+    declared = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
+    return any(parameter["in"] == "query" for parameter in declared)
 
 
 def is_guard(view: object) -> bool:
