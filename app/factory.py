@@ -12,6 +12,7 @@ from app.accounts.access import KeyAccess
 from app.accounts.routes import bp as accounts_bp
 from app.accounts.scopes import SCOPES
 from app.accounts.service import SETUP
+from app.calculations.routes import bp as calculations_bp
 from app.cli import commands
 from app.config import BootError
 from app.customers import ledger
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     customers_bp,
     numbering_bp,
     invoices_bp,
+    calculations_bp,
     documents_bp,
 )
 

@@ -1,24 +1,22 @@
 """What all commands share: refusals in one sentence, values checked as the API checks them, answers as text or JSON."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
-import psycopg
 from alembic.util import CommandError
+from flask import has_app_context
 from marshmallow import ValidationError
 from marshmallow.fields import Field
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - SQLAlchemy's: the pool has no connection left
 
+from app.extensions import db
 from app.http.errors import Invalid, Problem, flatten
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# A listener that runs while a connection is opened fails with the driver's own error, which SQLAlchemy does not wrap.
-DATABASE_ERRORS = (DBAPIError, psycopg.Error, sqlite3.Error)
 _NOT_MIGRATED = ("no such table", "no such column", "does not exist")
 
 
@@ -52,7 +50,7 @@ def refusing(ctx: click.Context) -> Iterator[None]:
         raise Refusal(_named(flatten(error.messages))) from error
     except CommandError as error:
         raise Refusal(f"{error}.") from error
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         raise Refusal(database_sentence(error)) from error
 
 
@@ -115,6 +113,12 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     aligned = ("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
     return "\n".join(line.rstrip() for line in aligned)
+
+
+def database_errors() -> tuple[type[Exception], ...]:
+    """What the database may raise. The driver's own error too: SQLAlchemy wraps none while a connection is set up."""
+    driver = db.engine.dialect.loaded_dbapi if has_app_context() else None
+    return (DBAPIError, TimeoutError, driver.Error) if driver else (DBAPIError, TimeoutError)
 
 
 def database_sentence(error: Exception) -> str:

@@ -1,15 +1,15 @@
-"""The lines that `flask serve` prints for a newcomer: every one works when it is pasted, from first to last."""
+"""The lines that `flask serve` prints for a newcomer: every one works when it is pasted, from first to last.
+
+A customer, an invoice of ten lines, its issue (it gets its number and never changes again), its PDF. There are no
+comments among them: an interactive zsh takes those for commands.
+"""
 
 TOUR = """\
 export KEY={key}
 export API={base}/api/v1
 api() {{ curl -sS -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" "$@"; }}
-id() {{ grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4; }}
-
-# a customer
-CUSTOMER=$(api $API/customers -d '{{"name": "Acme Corp", "billing_address": {{"city": "Leeds", "country": "GB"}}}}' | id)
-
-# an invoice of ten lines (a draft: free to change)
+first_id() {{ grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4; }}
+CUSTOMER=$(api $API/customers -d '{{"name": "Acme Corp", "billing_address": {{"city": "Leeds", "country": "GB"}}}}' | first_id)
 INVOICE=$(api $API/invoices -d '{{"customer_id": "'$CUSTOMER'", "payment_terms": "Net 30", "lines": [
   {{"name": "Concept", "quantity": 2, "unit": "day", "unit_price": "960.00"}},
   {{"name": "Design", "quantity": "12.5", "unit": "hour", "unit_price": "110.00"}},
@@ -20,10 +20,8 @@ INVOICE=$(api $API/invoices -d '{{"customer_id": "'$CUSTOMER'", "payment_terms":
   {{"name": "Hosting", "quantity": 12, "unit": "month", "unit_price": "49.90"}},
   {{"name": "Domain", "quantity": 1, "unit_price": "14.28"}},
   {{"name": "Printed handbook", "quantity": 3, "unit_price": "24.50", "tax_rate": 7}},
-  {{"name": "Travel", "quantity": 1, "unit_price": "126.40"}}]}}' | id)
-
-# issue it: it gets its number and never changes again; then its PDF
-api -X POST $API/invoices/$INVOICE/issue
+  {{"name": "Travel", "quantity": 1, "unit_price": "126.40"}}]}}' | first_id)
+api -X POST $API/invoices/$INVOICE/issue | grep -o '"number":"[^"]*"'
 curl -sS -o invoice.pdf $(api -X POST $API/invoices/$INVOICE/pdf | grep -o '"url":"[^"]*"' | cut -d '"' -f 4)
 """
 

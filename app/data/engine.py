@@ -67,7 +67,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     # SQLite's own lower() knows ASCII only; a search for "müller" shall find "MÜLLER" as it does on PostgreSQL.
-    connection.create_function("lower", 1, lambda text: text.lower() if isinstance(text, str) else text, deterministic=True)
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""/invoices and /calculate."""
+"""/invoices."""
 
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,6 @@ from app.http.paging import Page, page_of
 from app.invoices import listing, service
 from app.invoices.models import Invoice
 from app.invoices.schemas import (
-    CalculateIn,
-    CalculationOut,
     InvoiceIn,
     InvoiceOut,
     InvoiceQuery,
@@ -93,12 +91,3 @@ def delete_invoice(invoice_id: UUID) -> None:
 def issue_invoice(invoice_id: UUID) -> Invoice:
     """Issue a draft: it gets its number and never changes again."""
     return service.issue_invoice(invoice_id)
-
-
-@bp.route("/calculate", methods=("POST",))
-@requires(scope="invoices:read", writes=False)
-@bp.arguments(CalculateIn)
-@bp.response(200, CalculationOut)
-def calculate_totals(data: dict[str, Any]) -> dict[str, Any]:
-    """Calculate a document's totals and show every step; nothing is stored."""
-    return service.calculate(data)

@@ -119,12 +119,6 @@ class DocumentIn(Schema):
         return {("lines" if name == "items" else name): value for name, value in data.items()}
 
 
-class CalculateIn(DocumentIn):
-    """A document to calculate; nothing is stored."""
-
-    customer_id = fields.Id(allow_none=True, doc="Whose taxes and currency apply.")
-
-
 class InvoiceIn(DocumentIn):
     """An invoice to make, or to put in place of a draft."""
 
@@ -366,40 +360,3 @@ class NextNumberOut(Schema):
 
     number = fields.Text(80, allow_none=True, example="INV-0008", doc="Null in a manual series.")
     series_id = fields.Id()
-
-
-class StepOut(Schema):
-    """One step of the calculation, with the rule it follows."""
-
-    rule = fields.Text(40, example="BR-CO-17")
-    path = fields.Text(80, example="taxes[0].amount")
-    text = fields.Text(500, example="19 % of 10500.00 = 1995.00")
-    value = fields.Text(40, example="1995.00")
-
-
-class CalculationLineOut(Schema):
-    """A calculated line."""
-
-    net = fields.Amount(example="9000.00")
-    tax = fields.Amount(example="1710.00")
-    gross = fields.Amount(example="10710.00")
-
-
-class CalculationOut(Schema):
-    """The totals of a document and every step that led to them."""
-
-    currency = fields.Text(3, example="EUR")
-    tax_inclusive = fields.Flag()
-    lines = fields.List(fields.Nested(CalculationLineOut))
-    taxes = fields.List(fields.Nested(TaxRowOut))
-    withholding = fields.List(fields.Nested(TaxRowOut))
-    subtotal = fields.Amount(example="10500.00")
-    discount_total = fields.Amount(example="0.00")
-    charge_total = fields.Amount(example="0.00")
-    tax_total = fields.Amount(example="1995.00")
-    total = fields.Amount(example="12495.00")
-    withholding_total = fields.Amount(example="0.00")
-    rounding = fields.Amount(example="0.00")
-    amount_due = fields.Amount(example="12495.00")
-    warnings = fields.List(fields.Nested(WarningOut))
-    steps = fields.List(fields.Nested(StepOut))
