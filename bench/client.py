@@ -1,7 +1,7 @@
 """A keep-alive HTTP/1.1 client that waits for each answer before it sends the next request.
 
-It knows just enough of HTTP for the two servers of this benchmark, and costs 30 to 40 µs a request on both sides of every
-ratio alike.
+It knows just enough of HTTP for the two servers of this benchmark, and costs both sides of every ratio the same: 30 to
+40 µs a request.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Self
 LONGEST_WAIT = 60.0
 
 
-class Refused(Exception):  # noqa: N818 - reads as what happened
+class Refused(Exception):
     """An answer with a status that the benchmark did not expect."""
 
     def __init__(self, status: int, body: bytes) -> None:
@@ -19,7 +19,7 @@ class Refused(Exception):  # noqa: N818 - reads as what happened
         self.status = status
 
 
-def request(method: str, path: str, key: str = "", body: Any = None) -> bytes:  # noqa: ANN401 - any JSON
+def request(method: str, path: str, key: str = "", body: Any = None) -> bytes:
     """The bytes of a request; made beforehand, so that no window pays for them."""
     content = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
@@ -63,7 +63,7 @@ class Client:
             raise Refused(status, body)
         return body
 
-    def call(self, method: str, path: str, key: str = "", body: Any = None) -> Any:  # noqa: ANN401 - any JSON
+    def call(self, method: str, path: str, key: str = "", body: Any = None) -> Any:
         """Send a request and parse its answer. Raises what `send` raises."""
         return json.loads(self.send(request(method, path, key, body)))
 

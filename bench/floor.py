@@ -69,8 +69,8 @@ KEY = _sql("SELECT org_id FROM api_keys WHERE hash = %s")
 CUSTOMER = _sql("SELECT name, email, currency, terms_days FROM customers WHERE org_id = %s AND id = %s")
 DEFAULT_TAX = _sql("SELECT rate FROM default_taxes WHERE org_id = %s")
 INSERT = _sql(
-    "INSERT INTO invoices (org_id, customer_id, state, issue_date, due_date, currency, subtotal, tax, total, paid, created_at)"
-    " VALUES (%s, %s, 'draft', %s, %s, %s, %s, %s, %s, 0, %s) RETURNING id"
+    "INSERT INTO invoices (org_id, customer_id, state, issue_date, due_date, currency, subtotal, tax, total, paid,"
+    " created_at) VALUES (%s, %s, 'draft', %s, %s, %s, %s, %s, %s, 0, %s) RETURNING id"
 )
 COUNT_UP = _sql("UPDATE counters SET next = next + 1 WHERE org_id = %s RETURNING next - 1")
 LOCKED = _sql("SELECT state FROM invoices WHERE org_id = %s AND id = %s" + ("" if ON_SQLITE else " FOR UPDATE"))
@@ -82,7 +82,7 @@ PAGE = _sql(f"SELECT {INVOICE} {FROM} ORDER BY i.id DESC LIMIT %s")
 PAGE_BELOW = _sql(f"SELECT {INVOICE} {FROM} AND i.id < %s ORDER BY i.id DESC LIMIT %s")
 
 
-def connect(url: str) -> Any:  # noqa: ANN401 - the two drivers share the few methods used here
+def connect(url: str) -> Any:
     """A connection in autocommit: the routes say BEGIN themselves. As durable as Billhook's."""
     if not url.startswith("sqlite"):
         return psycopg.connect(url, autocommit=True, prepare_threshold=2)
@@ -94,7 +94,7 @@ def connect(url: str) -> Any:  # noqa: ANN401 - the two drivers share the few me
 
 @contextmanager
 def transaction(*, write: bool = False) -> Iterator[Any]:
-    """This thread's connection inside a transaction."""
+    """A transaction on the connection of this thread."""
     if not hasattr(_mine, "connection"):
         _mine.connection = connect(URL)
     connection = _mine.connection
@@ -119,7 +119,7 @@ def organization() -> int:
     return org_id
 
 
-def answer(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - any JSON
+def answer(content: Any, status: int = 200) -> Response:
     """Write JSON."""
     return Response(orjson.dumps(content), status, mimetype="application/json")
 
@@ -171,7 +171,7 @@ def _line(position: int, line: dict[str, Any], default: str | None) -> tuple[Any
     return position, line["name"], quantity, price, rate, int(net), int(tax)
 
 
-def _values(org_id: int, customer_id: int, customer: Any, today: date, subtotal: int, tax: int) -> tuple[Any, ...]:  # noqa: ANN401, PLR0913
+def _values(org_id: int, customer_id: int, customer: Any, today: date, subtotal: int, tax: int) -> tuple[Any, ...]:
     due, now = today + timedelta(days=customer[3]), datetime.now(UTC).replace(tzinfo=None)
     dates = (today.isoformat(), due.isoformat()) if ON_SQLITE else (today, due)
     made = now.isoformat() if ON_SQLITE else now

@@ -3,9 +3,9 @@
     make bench                                   all of it, a few minutes
     make bench ARGS="--quick --backend sqlite"   a look: fewer rows, shorter windows
 
-Both sides are served alike (gunicorn, one worker, four threads) and are equally durable. One client asks, waits for the
-answer and asks again. The windows of all tests take turns, floor and Billhook side by side and in changing order, so that
-whatever else the machine is doing hits both. A figure is the median of its windows; a ratio is one median by the other.
+Both sides are served alike (gunicorn, one worker, four threads) and are equally durable. One client asks, waits for
+the answer and asks again. The windows of all tests take turns, floor and Billhook side by side and in changing order, so
+that whatever else the machine is doing hits both. A figure is the median of its windows; a ratio is one median by the other.
 docs/performance.md says what the figures mean.
 """
 
@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import pypdf
 
@@ -81,7 +80,7 @@ class Side:
         return statistics.median(self.milliseconds)
 
     def cpu(self) -> float:
-        """Milliseconds of processor time that the server spends on a request; the database server's own not included."""
+        """Milliseconds of processor time that the server spends on a request, that of a database server left out."""
         return self.cpu_seconds * 1000 / self.count
 
 
@@ -111,11 +110,12 @@ class Figure:
     def line(self) -> str:
         """The line as it is printed."""
         ratio = f"{self.value:.2f}" if not self.unit else ""
-        figure = self.billhook or f"{self.value:.{2 if self.value < 10 else 0}f} {self.unit}"  # noqa: PLR2004
-        bound = f"{'≤' if not self.unit else '<'} {self.bound:g} {self.unit}".strip() if self.bound else ""
-        met = ("ok" if self.met() else "MISSED") if self.bound else ""
-        columns = (f"{self.name:42}", f"{self.base:>10}", f"{figure:>10}", f"{ratio:>7}", f"{bound:>9}", f"{met:6}", self.cpu)
-        return f"{self.backend:10} {'  '.join(columns)}".rstrip()
+        figure = self.billhook or f"{self.value:.{0 if self.value >= 10 else 2}f} {self.unit}"  # noqa: PLR2004 - digits
+        limit = f"{'<' if self.unit else '≤'} {self.bound:g} {self.unit}".strip() if self.bound else ""
+        verdict = ("ok" if self.met() else "MISSED") if self.bound else ""
+        return (
+            f"{self.backend:10} {self.name:36}  {self.base:>8}  {figure:>9}  {ratio:>5}  {limit:>8}  {verdict:6}  {self.cpu}"
+        ).rstrip()
 
     def met(self) -> bool:
         """Whether it keeps to its bound."""
@@ -246,8 +246,7 @@ def _issuing(path: str, organization: data.Organization) -> Requests:
 
 
 def _getting(path: str, organization: data.Organization) -> Requests:
-    ids = organization.invoice_ids(1000)
-    made = [request("GET", f"{path}/invoices/{each}", organization.key) for each in ids]
+    made = [request("GET", f"{path}/invoices/{each}", organization.key) for each in organization.invoice_ids]
     return lambda _client: cycle(made)
 
 
@@ -276,7 +275,7 @@ def _pdf(backend: str, server: Server, organization: data.Organization) -> list[
     first, again, pages = [], [], 0
     with Client(server.port) as client:
         for _ in range(PDFS):
-            body = {"customer_id": organization.customer_id, "lines": data.LONG}
+            body = {"customer_id": organization.customer_id, "lines": data.TWO_PAGES}
             invoice = client.call("POST", f"{API}/invoices", organization.key, body)["id"]
             client.call("POST", f"{API}/invoices/{invoice}/issue", organization.key)
             try:
@@ -328,8 +327,7 @@ def _start(backend: str, environment: Mapping[str, str], floor_url: str, log: Pa
 
 
 def _print(figures: list[Figure], *, quick: bool) -> None:
-    head = ("figure".ljust(42), "floor".rjust(10), "Billhook".rjust(10), "ratio".rjust(7), "bound".rjust(9))
-    print(f"\n{'':10} {'  '.join(head)}")
+    print(f"\n{'':10} {'figure':36}  {'floor':>8}  {'Billhook':>9}  {'ratio':>5}  {'bound':>8}")
     for figure in figures:
         print(figure.line())
     print("\nTime of a request, median of the windows; CPU of the server's processes, floor | Billhook.")

@@ -41,7 +41,7 @@ class Server:
 
 @contextlib.contextmanager
 def serve(application: str, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """Run a WSGI application until the block is left. Raises RuntimeError with the log's end when it does not answer."""
+    """Run a WSGI application until the block is left. Raises RuntimeError, with the log's end, when it is silent."""
     port = _free_port()
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{port}"]
     command += ["--worker-class", "gthread", "--workers", "1", "--threads", "4", "--log-level", "warning", application]

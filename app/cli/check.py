@@ -47,8 +47,8 @@ def check(org: str | None, *, as_json: bool) -> None:
             kept.append(row)
         else:
             click.echo(f"WRONG  {finding.kind} {finding.id}  [{finding.rule}]  {finding.message}  ({place.name})")
-    looked = ", ".join(f"{count:,} {name}" for name, count in asdict(tally).items())
-    text = f"{found:,} findings in {looked}." if found else f"OK  {looked}: every invariant holds."
+    looked = f"organisations: {tally.organizations:,}, invoices: {tally.invoices:,}, numbers: {tally.numbers:,}"
+    text = f"{found:,} wrong. Checked {looked}." if found else f"OK  Every invariant holds. Checked {looked}."
     answer({"ok": not found} | {"checked": asdict(tally), "findings": kept}, text, as_json=as_json)
     if found:
         raise click.exceptions.Exit(1)
@@ -66,7 +66,7 @@ def _all(places: list[Place], tally: Tally) -> Iterator[tuple[Place, Finding]]:
 
 
 def _hold_still() -> None:
-    """One picture of the database for the whole organisation, however much is written meanwhile; SQLite has it anyway."""
+    """One picture of the organisation, however much is written meanwhile. SQLite gives it anyway."""
     if db.engine.dialect.name == "postgresql":
         db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 

@@ -48,4 +48,6 @@ def check() -> None:
 def _known(owner: str) -> None:
     names = list(migrate.owners(migrate.running()))
     if owner not in names:
-        raise click.BadParameter(f"'{owner}' owns no migrations; those who do: {', '.join(names)}.", param_hint="--owner")
+        raise click.BadParameter(
+            f"'{owner}' owns no migrations; those who do: {', '.join(names)}.", param_hint="--owner"
+        )

@@ -1,4 +1,4 @@
-"""The demo organisation of `flask serve --demo`: made once, through the services, as a caller of the API would make it."""
+"""The demo organisation of `flask serve --demo`: made once, through the services, as a caller would make it."""
 
 import base64
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ _TEXTS = {
     "invoice_footer": "Demo Studio GmbH · Managing director Mila Hoffmann · Amtsgericht Charlottenburg HRB 98765 B",
     "brand_color": "#0f766e",
 }
-_TAXES = {
+_TAXES: dict[str, dict[str, Any]] = {
     "full": {"name": "VAT 19 %", "rate": 19, "is_default": True},
     "reduced": {"name": "VAT 7 %", "rate": 7},
     "reverse": {
@@ -114,10 +114,15 @@ _CUSTOMERS: dict[str, dict[str, Any]] = {
         "vat_id": "FR40303265045",
         "language": "fr_FR",
         "payment_terms": "Net 60",
-        "billing_address": {"line1": "12 rue de la République", "city": "Lyon", "postal_code": "69002", "country": "FR"},
+        "billing_address": {
+            "line1": "12 rue de la République",
+            "city": "Lyon",
+            "postal_code": "69002",
+            "country": "FR",
+        },
     },
     "akropoli": {
-        "name": "Καφενείο Ακρόπολη Ε.Π.Ε.",
+        "name": "Καφενείο Ακρόπολη Ε.Π.Ε.",  # noqa: RUF001 - Greek
         "contact_name": "Ελένη Παπαδοπούλου",
         "email": "logistirio@akropoli.example",
         "vat_id": "EL094259216",

@@ -1,4 +1,4 @@
-"""What `flask doctor` looks at: each function yields findings on one matter, and none of them changes anything."""
+"""What `flask doctor` looks at: each function yields findings on one matter, and none changes any data."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from app.cli.shell import database_errors, first_line
+from app.cli.shell import DATABASE_ERRORS, first_line
 from app.config import PREFIX, Settings, unknown_variables
 from app.data.base import Base, TenantModel
 from app.data.engine import RUNTIME_ROLE, can_bypass_row_security
@@ -63,7 +63,7 @@ def configuration(app: Flask) -> Findings:
 
 
 def database(app: Flask) -> Findings:
-    """Does it answer, is it migrated, does it hold tenants apart, does its clock agree?"""
+    """Whether it answers, is migrated, holds tenants apart, and has the same time."""
     name = make_url(_settings(app).database_url).render_as_string(hide_password=True)
     try:
         with db.engine.connect() as connection:
@@ -73,7 +73,7 @@ def database(app: Flask) -> Findings:
                 yield from _role(connection)
                 yield from _clocks(connection)
         yield from _migrations(app)
-    except (*database_errors(), OSError) as error:
+    except (*DATABASE_ERRORS, OSError) as error:
         reason = first_line(getattr(error, "orig", None) or error)
         fresh = RUNTIME_ROLE in reason
         mend = "flask db upgrade" if fresh else f"Start the database, or set {PREFIX}DATABASE_URL right."
@@ -136,7 +136,11 @@ def redis(app: Flask) -> Findings:
     except (OSError, ValueError) as error:
         reply = first_line(error)
     mend = f"Start Redis, or set {PREFIX}REDIS_URL right, or unset it."
-    text = f"Redis: {place} answers." if reply == "+PONG" else f"Redis: {place} does not answer PING: {reply or 'nothing'}."
+    text = (
+        f"Redis: {place} answers."
+        if reply == "+PONG"
+        else f"Redis: {place} does not answer PING: {reply or 'nothing'}."
+    )
     yield Finding(ok=reply == "+PONG", what=text, mend=mend)
 
 
@@ -168,7 +172,9 @@ def _role(connection: Connection) -> Findings:
     else:
         text = f"Row-level security: {login} could bypass it, so requests work as {working}, which cannot."
         yield Finding(ok=True, what=text)
-    tenants = [mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantModel)]
+    tenants = [
+        mapper.class_.__tablename__ for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantModel)
+    ]
     query = sa.text(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname = ANY(:tenants)"
         " AND relnamespace = current_schema()::regnamespace AND NOT (relrowsecurity AND relforcerowsecurity)"

@@ -26,7 +26,9 @@ key_commands = Group("key", help="API keys.")
 @key_commands.command()
 @org_option
 @click.option("--name", default="Command line", show_default=True)
-@click.option("--scopes", default=ALL, show_default=True, help="Separated by commas, e.g. invoices:read,customers:read.")
+@click.option(
+    "--scopes", default=ALL, show_default=True, help="Separated by commas, e.g. invoices:read,customers:read."
+)
 @click.option("--expires", help="A day (its beginning, where the organisation is), or an instant with its offset.")
 @click.option("--actor-type", default="service", show_default=True, help="user, service or agent.")
 @json_option
@@ -49,7 +51,9 @@ def create(org: str, name: str, scopes: str, expires: str | None, actor_type: st
 def list_all(org: str, *, as_json: bool) -> None:
     """List an organisation's keys, revoked ones too, without their secrets."""
     with working_for(org, write=False):
-        rows: list[dict[str, Any]] = ApiKeyOut(many=True).dump(db.session.scalars(sa.select(ApiKey).order_by(ApiKey.id)))
+        rows: list[dict[str, Any]] = ApiKeyOut(many=True).dump(
+            db.session.scalars(sa.select(ApiKey).order_by(ApiKey.id))
+        )
     columns = ("id", "name", "key", "scopes", "expires_at", "last_used_at", "revoked_at")
     short = [row | {"key": f"{row['prefix']}…{row['last_four']}", "scopes": ",".join(row["scopes"])} for row in rows]
     answer({"data": rows}, table(short, columns), as_json=as_json)

@@ -1,7 +1,7 @@
 """`flask serve`: migrate, say where and how, and become the production server.
 
-The port is taken before anything else happens and handed to gunicorn as an open socket: whatever is printed is true, and
-a caller who is quicker than the server waits instead of being refused.
+The port is taken before anything else happens and handed to gunicorn as an open socket: whatever is printed is true,
+and a caller who is quicker than the server waits instead of being refused.
 """
 
 import errno
@@ -84,7 +84,9 @@ def _welcome(base: str, *, demo: bool) -> str:
         lines = tour(base, fresh_key(place))
         return f"{head}\n\n{place.name} is ready. Paste this into another terminal:\n\n{lines}"
     if demo:
-        return f"{head}\nThe database has organisations of its own, so no demo was made: `flask key create` makes a key."
+        return (
+            f"{head}\nThe database has organisations of its own, so no demo was made: `flask key create` makes a key."
+        )
     return head if present else f"{head}\nThere is no organisation yet: `flask init` makes the first one and its key."
 
 

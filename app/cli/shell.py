@@ -7,16 +7,15 @@ from typing import Any, TypeVar
 
 import click
 from alembic.util import CommandError
-from flask import has_app_context
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - SQLAlchemy's: the pool has no connection left
 
-from app.extensions import db
 from app.http.errors import Invalid, Problem, flatten
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+DATABASE_ERRORS = (DBAPIError, TimeoutError)
 _NOT_MIGRATED = ("no such table", "no such column", "does not exist")
 
 
@@ -25,7 +24,7 @@ class Refusal(click.ClickException):
 
     def __init__(self, sentence: str, exit_code: int = 1) -> None:
         super().__init__(" ".join(sentence.split()))
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for classes and sets it on instances
 
     def show(self, file: Any = None) -> None:
         """Print the sentence."""
@@ -50,7 +49,7 @@ def refusing(ctx: click.Context) -> Iterator[None]:
         raise Refusal(_named(flatten(error.messages))) from error
     except CommandError as error:
         raise Refusal(f"{error}.") from error
-    except database_errors() as error:
+    except DATABASE_ERRORS as error:
         raise Refusal(database_sentence(error)) from error
 
 
@@ -79,7 +78,7 @@ class Group(click.Group):
             return super().invoke(ctx)
 
 
-class Checked(click.ParamType):
+class Checked(click.ParamType[Any]):
     """A value that a field of the API judges and normalises."""
 
     name = "text"
@@ -115,12 +114,6 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return "\n".join(line.rstrip() for line in aligned)
 
 
-def database_errors() -> tuple[type[Exception], ...]:
-    """What the database may raise. The driver's own error too: SQLAlchemy wraps none while a connection is set up."""
-    driver = db.engine.dialect.loaded_dbapi if has_app_context() else None
-    return (DBAPIError, TimeoutError, driver.Error) if driver else (DBAPIError, TimeoutError)
-
-
 def database_sentence(error: Exception) -> str:
     """What a database error means to an operator, without any SQL."""
     reason = first_line(getattr(error, "orig", None) or error)
@@ -136,4 +129,6 @@ def first_line(error: BaseException) -> str:
 
 
 def _named(fields: Mapping[str, Sequence[str]]) -> str:
-    return " ".join(text if name == "_schema" else f"{name}: {text}" for name, texts in fields.items() for text in texts)
+    return " ".join(
+        text if name == "_schema" else f"{name}: {text}" for name, texts in fields.items() for text in texts
+    )

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import lazyload
 
 from app.customers.ledger import ledger
 from app.customers.models import Customer, CustomerTax
@@ -136,7 +137,8 @@ def party(customer: Customer) -> dict[str, Any]:
 def _held(condition: sa.ColumnElement[bool]) -> Customer | None:
     """A living customer, kept from deletion until the commit; others may read and invoice them meanwhile."""
     mine = sa.and_(Customer.org_id == tenancy.current_organization(), Customer.deleted_at.is_(None))
-    query = sa.select(Customer).where(mine, condition)
+    # Most documents name their own taxes: the customer's are fetched when they are asked for.
+    query = sa.select(Customer).where(mine, condition).options(lazyload(Customer.tax_links))
     return db.session.scalars(query.with_for_update(read=True, key_share=True, of=Customer)).one_or_none()
 
 

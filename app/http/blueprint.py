@@ -52,7 +52,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:
         """Parse the body (or the query) with a schema and pass the result on. See flask-smorest."""
-        decorator: Decorator = super().arguments(schema, location=location, **options)
+        # One instance for all requests: making a schema copies all its fields.
+        instance = schema() if isinstance(schema, type) else schema
+        decorator: Decorator = super().arguments(instance, location=location, **options)
         return decorator
 
     def alt_response(self, status_code: int, **options: Any) -> Decorator:

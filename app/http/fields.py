@@ -2,21 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, Context, Decimal
-from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import available_timezones
 
-import email_validator
-from babel import Locale
-from babel.core import UnknownLocaleError
 from marshmallow import ValidationError, fields
-from stdnum import iban
 
 from app.data.types import plain
+from app.http import words
 from app.http.iso3166 import COUNTRIES
 from app.money import EXPONENTS, format_minor
 
@@ -107,77 +102,39 @@ def described(doc: str, example: object) -> dict[str, Any]:
 
 def Email(**kwargs: Any) -> Checked:  # noqa: N802 - reads as the field it makes
     """An e-mail address (RFC 5321/6531), domain in lower case. No DNS look-up."""
-    return Checked(254, _email, example="billing@acme.example", **kwargs)
+    return Checked(254, words.email, example="billing@acme.example", **kwargs)
 
 
 def Currency(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 4217 code in capitals."""
-    return Checked(3, _member(EXPONENTS, "Must be an ISO 4217 currency code such as EUR."), example="EUR", **kwargs)
+    return Checked(
+        3, words.member(EXPONENTS, "Must be an ISO 4217 currency code such as EUR."), example="EUR", **kwargs
+    )
 
 
 def Country(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 3166-1 alpha-2 code in capitals."""
-    return Checked(2, _member(COUNTRIES, "Must be an ISO 3166 country code such as DE."), example="DE", **kwargs)
+    return Checked(2, words.member(COUNTRIES, "Must be an ISO 3166 country code such as DE."), example="DE", **kwargs)
 
 
 def TimeZone(**kwargs: Any) -> Checked:  # noqa: N802
     """An IANA time zone name."""
-    return Checked(64, _time_zone, example="Europe/Berlin", **kwargs)
+    return Checked(64, words.time_zone, example="Europe/Berlin", **kwargs)
 
 
 def LocaleCode(**kwargs: Any) -> Checked:  # noqa: N802
     """A locale that Babel knows, such as de, de_DE or pt-BR."""
-    return Checked(20, _locale, example="de_DE", **kwargs)
+    return Checked(20, words.locale, example="de_DE", **kwargs)
 
 
 def Iban(**kwargs: Any) -> Checked:  # noqa: N802
     """An ISO 13616 account number with its check digits right, stored without spaces."""
-    return Checked(42, _iban, example="DE89370400440532013000", **kwargs)
+    return Checked(42, words.account, example="DE89370400440532013000", **kwargs)
 
 
 def Url(**kwargs: Any) -> Text:  # noqa: N802
     """An http or https address. It is only ever printed, never fetched."""
     return Text(500, pattern=r"https?://[^\s<>\"]+", example="https://acme.example", **kwargs)
-
-
-def _email(text: str) -> str:
-    try:
-        return str(email_validator.validate_email(text, check_deliverability=False, test_environment=True).normalized)
-    except email_validator.EmailNotValidError as error:
-        raise ValueError("Must be an e-mail address.") from error
-
-
-def _member(allowed: Container[str], sentence: str) -> Callable[[str], str]:
-    def rule(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(sentence)
-        return text
-
-    return rule
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _time_zone(text: str) -> str:
-    if text not in _zones():
-        raise ValueError("Must be an IANA time zone such as Europe/Berlin.")
-    return text
-
-
-def _locale(text: str) -> str:
-    try:
-        return str(Locale.parse(text.replace("-", "_")))
-    except (ValueError, UnknownLocaleError) as error:
-        raise ValueError("Must be a locale such as en_GB.") from error
-
-
-def _iban(text: str) -> str:
-    if not iban.is_valid(text):
-        raise ValueError("Must be a valid IBAN.")
-    return str(iban.compact(text))
 
 
 class Number(fields.Field[Decimal]):

@@ -68,6 +68,9 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """Errors are app/http/errors.py's."""
 
+    def _register_pagination_header(self) -> None:
+        """Pages are app/http/paging.py's."""
+
     def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
         """Register routes. Raises ValueError when an operation's name is taken: it is the name of a tool, too."""
         super().register_blueprint(blp, **options)

@@ -95,7 +95,8 @@ def paginate(
     """Run a select of `model` as one page of `query` (a loaded PageQuery).
 
     `sorts` maps the sort words to non-null columns; `default` is one of them, with its sign; `load` turns the final
-    select into rows (default: scalars). Raises Invalid for an unknown sort or a cursor that is not ours.
+    select into objects that have an id and what they are sorted by (default: scalars). Raises Invalid for an unknown
+    sort or a cursor that is not ours.
     """
     word, column, descending = _sort(query.get("sort") or default, sorts)
     per_page = query.get("limit") or query.get("per_page") or DEFAULT_PER_PAGE
@@ -179,10 +180,9 @@ def _by_cursor(
 
 
 def _encode(sort: str, column: Any, row: Any, model: Any) -> str:
-    entity = row if isinstance(row, model) else row[0]
-    value = getattr(entity, "id" if column is model.id else column.key)
+    value = getattr(row, "id" if column is model.id else column.key)
     text = value.isoformat() if isinstance(value, date | datetime) else str(value)
-    return _signer(model).dumps([sort, text, str(entity.id)])
+    return _signer(model).dumps([sort, text, str(row.id)])
 
 
 def _decode(cursor: str, sort: str, column: Any, model: Any) -> tuple[Any, UUID]:

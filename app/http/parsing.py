@@ -44,7 +44,15 @@ class BodyParser(FlaskParser):
 def read_body(req: Request) -> bytes:
     """The raw body. Raises PayloadTooLarge, also for a body sent in chunks without a length."""
     try:
-        return req.get_data(cache=True)
+        body = req.get_data(cache=True)
     except RequestEntityTooLarge as error:
-        bound = flask.current_app.config["MAX_CONTENT_LENGTH"]
-        raise PayloadTooLarge(f"The body is larger than {bound} bytes.", details={"max_bytes": bound}) from error
+        raise _too_large() from error
+    # Without a length werkzeug stops reading at the bound and says nothing of what it left.
+    if req.content_length is None and len(body) >= flask.current_app.config["MAX_CONTENT_LENGTH"]:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> PayloadTooLarge:
+    bound = flask.current_app.config["MAX_CONTENT_LENGTH"]
+    return PayloadTooLarge(f"The body is larger than {bound} bytes.", details={"max_bytes": bound})

@@ -5,7 +5,7 @@ invoices spends its time there. The plan below calls the same fields' `_serializ
 fraction of the time. Schemas with dump hooks are not supported, and say so.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ Serialize = Callable[[Any, str | None, Any], Any]
 
 
 class Schema(marshmallow.Schema):
-    """A shape on the wire. `load` refuses unknown fields; `dump` takes objects with attributes, or mappings."""
+    """A shape on the wire. `load` refuses unknown fields; `dump` takes dicts or objects with attributes."""
 
     class Meta:
         """Unknown fields are a 422, so that a typing error never passes silently."""
@@ -59,5 +59,8 @@ def _serializer(field: fields.Field[Any]) -> Serialize | None:
 
 
 def _write(plan: Iterable[tuple[str, str, Serialize | None]], obj: Any) -> dict[str, Any]:
-    get = obj.get if isinstance(obj, Mapping) else partial(getattr, obj)
-    return {key: get(attr) if serialize is None else serialize(get(attr), attr, obj) for key, attr, serialize in plan}
+    get = obj.get if isinstance(obj, dict) else partial(getattr, obj)
+    return {
+        key: value if (value := get(attr)) is None or serialize is None else serialize(value, attr, obj)
+        for key, attr, serialize in plan
+    }

@@ -150,7 +150,8 @@ def _settlement(invoice: Invoice) -> Sentences:
     if settled and invoice.state in {DRAFT, VOID}:
         yield f"A {invoice.state} invoice has payments or credits."
     if invoice.amount_credited > max(invoice.total, 0):
-        yield f"credited {_text(invoice, invoice.amount_credited)} is more than the total {_text(invoice, invoice.total)}."
+        credited, total = _text(invoice, invoice.amount_credited), _text(invoice, invoice.total)
+        yield f"credited {credited} is more than the total {total}."
     if invoice.state not in {DRAFT, VOID} and invoice.amount_due < 0:
         yield f"amount_due is {_text(invoice, invoice.amount_due)}: more was paid than was asked for."
     if invoice.paid_at is not None and invoice.amount_due > 0:

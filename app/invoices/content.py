@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from app import money
 from app.accounts.models import Settings
@@ -149,12 +150,13 @@ def _filled(position: int, line: dict[str, Any], items: Mapping[UUID, Item], cur
 
 def _add_taxes(lines: list[dict[str, Any]], customer: Customer | None, day: date, kept: set[UUID]) -> None:
     """Give every line its taxes: its own, else the item's, else the customer's, else the default ones."""
-    customers = customer.tax_ids if customer else []
+    bare = any("tax_ids" not in line and line.get("tax_rate") is None for line in lines)
+    customers = customer.tax_ids if customer and bare else []
     own = {tax_id for line in lines for tax_id in line.get("tax_ids", ())}
     wanted = own | set(customers) | {tax_id for line in lines for tax_id in line.get("item_tax_ids", ())}
-    bare = any("tax_ids" not in line and line.get("tax_rate") is None for line in lines)
     rule = sa.or_(Tax.id.in_(wanted), Tax.is_default) if bare else Tax.id.in_(wanted)
-    found = {tax.id: tax for tax in db.session.scalars(sa.select(Tax).where(rule))} if wanted or bare else {}
+    taxes = sa.select(Tax).where(rule).options(joinedload(Tax.rates))
+    found = {tax.id: tax for tax in db.session.scalars(taxes).unique()} if wanted or bare else {}
     living = {tax_id: tax for tax_id, tax in found.items() if tax.deleted_at is None}
     defaults = sorted((tax for tax in living.values() if tax.is_default), key=lambda tax: (tax.order, tax.id))
     for position, line in enumerate(lines):

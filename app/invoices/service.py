@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import immediateload, joinedload
 
 from app import money
 from app.accounts.models import Settings
@@ -25,7 +25,7 @@ from app.invoices.status import DRAFT, ISSUED
 from app.numbering import service as numbering
 
 KIND = "invoice"
-WHOLE = (selectinload(Invoice.lines), joinedload(Invoice.customer))
+WHOLE = (immediateload(Invoice.lines), joinedload(Invoice.customer).lazyload(Customer.tax_links))
 
 # What may still change on an issued invoice: nothing that a tax inspector reads.
 OPEN_AFTER_ISSUE = frozenset({"internal_notes", "extra", "reference", "due_date"})

@@ -70,14 +70,14 @@ def _counters(series: NumberSeries) -> Iterator[Finding]:
     """The counter stands right behind the last number: a gap at the end is a gap too."""
     stand = sa.select(NumberCounter.period, NumberCounter.next).where(NumberCounter.series_id == series.id)
     last = (
-        sa.select(Number.period, sa.func.max(Number.sequence))
+        sa.select(Number.period, sa.func.max(Number.sequence) + 1)
         .where(Number.series_id == series.id, Number.sequence.is_not(None))
         .group_by(Number.period)
     )
-    following = {period: number for period, number in db.session.execute(stand).tuples()}
-    newest = {period: number for period, number in db.session.execute(last).tuples()}
-    for period in sorted(following.keys() | newest.keys()):
-        expected = newest.get(period, series.first - 1) + 1
+    following = dict(db.session.execute(stand).tuples().all())
+    places = dict(db.session.execute(last).tuples().all())
+    for period in sorted(following.keys() | places.keys()):
+        expected = places.get(period, series.first)
         if following.get(period) != expected:
             where = f"{series.name} {period}".strip()
             text = f"The counter of {where} stands at {following.get(period)}; the ledger's next place is {expected}."

@@ -50,12 +50,12 @@ class SeriesIn(Schema):
 class SeriesPatch(Schema):
     """What may change. Reset and first only while no number was handed out."""
 
-    name = fields.Text(60, least=1)
-    pattern = fields.Text(60, least=1, doc=f"{FORMS}.")
-    reset = fields.Text(10, one_of=RESETS)
-    assign = fields.Text(10, one_of=ASSIGNS)
-    is_default = fields.Flag()
-    first = fields.Whole(0, MOST_FIRST)
+    name = fields.Text(60, least=1, example="Export invoices")
+    pattern = fields.Text(60, least=1, example="EX-{yyyy}-{seq:04}", doc=f"{FORMS}.")
+    reset = fields.Text(10, one_of=RESETS, example="yearly")
+    assign = fields.Text(10, one_of=ASSIGNS, example="on_issue")
+    is_default = fields.Flag(doc="Takes the place of the kind's present default.")
+    first = fields.Whole(0, MOST_FIRST, example=1, doc="Where counting starts.")
 
 
 class SeriesQuery(PageQuery):

@@ -1,0 +1,94 @@
+"""`flask doctor` says what is wrong and how to mend it, also when the application cannot be built."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from tests.cli.home import last_line
+from tests.support.services import redis_server, require
+
+
+def ill(home, **environment):
+    """What the doctor finds wrong: [(what, mend)]; its exit code must say whether there is anything."""
+    done = home.flask("doctor", "--json", **environment)
+    answer = last_line(done.stdout)
+    wrong = [(finding["what"], finding["mend"]) for finding in answer["findings"] if not finding["ok"]]
+    assert answer["ok"] is not bool(wrong)
+    assert done.returncode == bool(wrong), done.stderr
+    return wrong
+
+
+def test_all_is_well(demo):
+    done = demo.flask("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("All is well.\n")
+    for matter in ("Configuration", "Database", "Migrations", "Clock", "Folder", "Fonts", "Documents"):
+        assert f"OK     {matter}: " in done.stdout
+    if demo.kind == "postgresql":
+        assert "Row-level security: binds the role" in done.stdout
+
+
+def test_a_fresh_installation_lacks_its_migrations(home):
+    assert ill(home) == [("Migrations are pending for core.", "flask db upgrade")]
+
+
+def test_settings_that_stop_the_application(home):
+    wrong = ill(home, BILLHOOK_SECRET_KEY="short", BILLHOOK_DATABSE_URL="x", BILLHOOK_FILE_LINK_SECONDS="never")
+    assert len(wrong) == 3
+    text = " ".join(what for what, _ in wrong)
+    assert "BILLHOOK_SECRET_KEY must have at least 32 characters." in text
+    assert "BILLHOOK_FILE_LINK_SECONDS must be a whole number" in text
+    assert "did you mean BILLHOOK_DATABASE_URL?" in text
+
+
+def test_what_is_away_or_full_of_holes(demo):
+    blocked = demo.instance / "blocked"
+    blocked.write_text("a file, no folder", encoding="utf-8")
+    fonts = demo.instance / "fonts"
+    fonts.mkdir()
+    os.chmod(demo.instance / "secret_key", 0o644)  # noqa: PTH101 - as an operator's chmod would
+    wrong = ill(
+        demo,
+        BILLHOOK_FILES_PATH=str(blocked),
+        BILLHOOK_FONTS_PATH=str(fonts),
+        BILLHOOK_REDIS_URL="redis://127.0.0.1:1/0",
+        BILLHOOK_DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/billhook",
+    )
+    found = "\n".join(what for what, _ in wrong)
+    assert len(wrong) == 5, found
+    for words in ("can read", "cannot be used", "cannot be written", "0 further files", "127.0.0.1:1 does not answer"):
+        assert words in found
+    assert "hunter2" not in found
+    assert all(mend for _, mend in wrong)
+
+
+def test_row_level_security_that_was_switched_off(demo):
+    if demo.kind == "sqlite":
+        pytest.skip("SQLite has no row-level security")
+    with demo.app() as app, app.extensions["sqlalchemy"].engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE invoices DISABLE ROW LEVEL SECURITY")
+    ((what, mend),) = ill(demo)
+    assert what == "Row-level security is switched off on the table invoices."
+    assert "ALTER TABLE invoices ENABLE ROW LEVEL SECURITY" in mend
+
+
+def test_a_redis_that_answers(demo):
+    redis = require(redis_server())
+    assert ill(demo, BILLHOOK_REDIS_URL=redis.url) == []
+
+
+def test_something_else_at_the_redis_address(demo):
+    def impostor(listener):
+        link, _ = listener.accept()
+        with link:
+            link.sendall(b"-NOAUTH Authentication required.\r\n")
+            link.recv(100)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=impostor, args=[listener])
+        thread.start()
+        ((what, _),) = ill(demo, BILLHOOK_REDIS_URL=f"redis://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+    assert "NOAUTH" in what
