@@ -75,12 +75,12 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Sentences on BILLHOOK_* variables that are no setting, for the log and the doctor: most are typing errors."""
-    known = {PREFIX + f.name.upper() for f in fields(Settings)}
+    known = {f.name.upper() for f in fields(Settings)} - {"TIERS"}
     found = []
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_"):
-            near = difflib.get_close_matches(name, known, n=1)
-            found.append(f"{name} is not a setting{f'; did you mean {near[0]}?' if near else '.'}")
+    for name in sorted(environ.keys() - {PREFIX + each for each in known}):
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_"):
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+            found.append(f"{name} is not a setting{f'; did you mean {PREFIX}{near[0]}?' if near else '.'}")
     return found
 
 

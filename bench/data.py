@@ -36,6 +36,14 @@ TWO_PAGES = [LINE | {"tax_rate": "20", "description": "As agreed."}] * 24
 
 
 @dataclass(frozen=True)
+class Size:
+    """How many invoices an organisation has, and how many lines each of them."""
+
+    invoices: int
+    lines: int = LINES
+
+
+@dataclass(frozen=True)
 class Organization:
     """One of the benchmark's organisations: how many invoices it has, and the ids of some."""
 
@@ -47,9 +55,8 @@ class Organization:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the databases write differently. `n` counts the copies from 2 to :size, `d` their days from 0 to :days."""
+    """What the databases write differently: a day so many days after :first, a UUID of two parts, a copy's number."""
 
-    copies: str
     day: str
     uuid: str
     number: str
@@ -57,26 +64,26 @@ class Dialect:
 
 DIALECTS = {
     "postgresql": Dialect(
-        copies="(SELECT n, CAST(n AS bigint) * :days / :size AS d FROM generate_series(2, :size) AS n) AS copies",
         day="CAST(:first AS date) + CAST({} AS integer)",
         uuid="CAST('{}' || lpad(to_hex({}), 12, '0') AS uuid)",
         number="'INV-' || lpad(CAST(n AS text), greatest(4, length(CAST(n AS text))), '0')",
     ),
     "sqlite": Dialect(
-        copies="(WITH RECURSIVE c(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM c WHERE n < :size)"
-        " SELECT n, n * :days / :size AS d FROM c) AS copies",
         day="date(:first, '+' || ({}) || ' days')",
         uuid="'{}' || printf('%012x', {})",
         number="printf('INV-%04d', n)",
     ),
 }
-BUYERS = (
-    "(SELECT row_number() OVER (ORDER BY id) - 1 AS b, id, name, email FROM customers WHERE org_id = :org) AS buyer"
-)
+
+# n counts the copies from 2 to :size, d their days from 0 to :days.
+COPIES = """(WITH RECURSIVE c(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM c WHERE n < :size)
+    SELECT n, n * :days / :size AS d FROM c) AS copies"""
+BUYERS = """(SELECT row_number() OVER (ORDER BY id) - 1 AS b, id, name, email FROM customers WHERE org_id = :org)
+    AS buyer"""
 
 
-def fill_billhook(settings: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Organization]:
-    """Migrate the database and make an organisation of each size (0: empty), by name."""
+def fill_billhook(settings: Mapping[str, Any], sizes: Mapping[str, Size]) -> dict[str, Organization]:
+    """Migrate the database and make an organisation of each size, by name."""
     app = create_app(settings)
     migrate.upgrade(app)
     made = {name: _organization(app, size) for name, size in sizes.items()}
@@ -86,7 +93,7 @@ def fill_billhook(settings: Mapping[str, Any], sizes: Mapping[str, int]) -> dict
     return made
 
 
-def _organization(app: Flask, size: int) -> Organization:
+def _organization(app: Flask, size: Size) -> Organization:
     with app.app_context(), crossing("the benchmark makes its organisation"), unit_of_work():
         owner = accounts.create_user(f"{uuid4().hex}@example.com", "Bench")
         seller = {"address": {"line1": "Hauptstraße 1", "city": "Berlin", "country": "DE"}, "vat_id": "DE123456789"}
@@ -103,14 +110,14 @@ def _organization(app: Flask, size: int) -> Organization:
     post("/taxes", {"name": "VAT 20 %", "rate": "20", "is_default": True})
     buyers = [{"name": f"Customer {n}", "email": f"customer{n}@example.com"} for n in range(CUSTOMERS)]
     customers = [post("/customers", buyer)["id"] for buyer in buyers]
-    if not size:
+    if not size.invoices:
         return Organization(key, customers[0], 0, [])
-    first = post("/invoices", {"customer_id": customers[0], "lines": RATED})["id"]
+    first = post("/invoices", {"customer_id": customers[0], "lines": RATED[: size.lines]})["id"]
     post(f"/invoices/{first}/issue")
     with app.app_context(), crossing("the benchmark copies rows"), unit_of_work():
-        _copy(db.session.connection(), org_id, UUID(first), size)
-    ids = [UUID(int=FIRST_ID + 2 + n * STRIDE % (size - 1)) for n in range(SPREAD)]
-    return Organization(key, customers[0], size, ids)
+        _copy(db.session.connection(), org_id, UUID(first), size.invoices)
+    ids = [UUID(int=FIRST_ID + 2 + n * STRIDE % (size.invoices - 1)) for n in range(SPREAD)]
+    return Organization(key, customers[0], size.invoices, ids)
 
 
 def _copy(connection: sa.Connection, org_id: UUID, first: UUID, size: int) -> None:
@@ -135,7 +142,7 @@ def _copy(connection: sa.Connection, org_id: UUID, first: UUID, size: int) -> No
     given = {name: sa.bindparam(name, value, types.get(name, sa.Integer())) for name, value in values.items()}
     insert(
         Invoice.__table__,
-        f"invoices, {dialect.copies}, {BUYERS} WHERE invoices.id = :original AND b = n % :customers",
+        f"invoices, {COPIES}, {BUYERS} WHERE invoices.id = :original AND b = n % :customers",
         id=uuid("n"),
         number=dialect.number,
         customer_id="buyer.id",
@@ -146,13 +153,13 @@ def _copy(connection: sa.Connection, org_id: UUID, first: UUID, size: int) -> No
     )
     insert(
         InvoiceLine.__table__,
-        f"invoice_lines, {dialect.copies} WHERE invoice_id = :original",
+        f"invoice_lines, {COPIES} WHERE invoice_id = :original",
         id=uuid(f"n * {LINES} + position"),
         invoice_id=uuid("n"),
     )
     insert(
         Number.__table__,
-        f"numbers, {dialect.copies} WHERE document_id = :original",
+        f"numbers, {COPIES} WHERE document_id = :original",
         id=uuid("n"),
         document_id=uuid("n"),
         number=dialect.number,
@@ -162,7 +169,7 @@ def _copy(connection: sa.Connection, org_id: UUID, first: UUID, size: int) -> No
     connection.execute(sa.update(counters).where(counters.c.org_id == org_id).values(next=size + 1))
 
 
-def fill_floor(url: str, sizes: Mapping[str, int]) -> dict[str, Organization]:
+def fill_floor(url: str, sizes: Mapping[str, Size]) -> dict[str, Organization]:
     """The same for the floor's own small tables."""
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     made: dict[str, Organization] = {}
@@ -170,10 +177,12 @@ def fill_floor(url: str, sizes: Mapping[str, int]) -> dict[str, Organization]:
         for statement in floor.SCHEMA.format(identity=floor.IDENTITY[engine.dialect.name]).split(";"):
             if statement.strip():
                 connection.exec_driver_sql(statement)
+        connection.execute(sa.text(COUNTED), {"most": max(CUSTOMERS, *(size.invoices for size in sizes.values()))})
         for org_id, (name, size) in enumerate(sizes.items(), 1):
             key, first = f"bench_{name}", 1 + sum(each.invoices for each in made.values())
             _fill_one(connection, org_id, hashlib.sha256(key.encode()).digest(), first, size)
-            made[name] = Organization(key, 1, size, [first + n * STRIDE % size for n in range(SPREAD)] if size else [])
+            ids = [first + n * STRIDE % size.invoices for n in range(SPREAD) if size.invoices]
+            made[name] = Organization(key, 1, size.invoices, ids)
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence('invoices', 'id'), max(id)) FROM invoices")
     _analyze(engine)
@@ -181,27 +190,25 @@ def fill_floor(url: str, sizes: Mapping[str, int]) -> dict[str, Organization]:
     return made
 
 
-def _fill_one(connection: sa.Connection, org_id: int, key_hash: bytes, first: int, size: int) -> None:
-    values = {"org": org_id, "hash": key_hash, "first": first, "size": size, "lines": LINES, "customers": CUSTOMERS}
-    if connection.dialect.name == "postgresql":
-        counted = "generate_series(0, :{} - 1) AS counted(n)"
-    else:
-        counted = "(WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < :{} - 1) SELECT n FROM c)"
-    statements = [
-        "INSERT INTO api_keys VALUES (:hash, :org)",
-        "INSERT INTO default_taxes VALUES (:org, 'VAT 20 %', '20')",
-        "INSERT INTO counters VALUES (:org, :size + 1)",
-        "INSERT INTO customers SELECT :org, n + 1, 'Customer ' || n, 'customer' || n || '@example.com', 'EUR', 30"
-        f" FROM {counted.format('customers')}",
-    ]
-    if size:
-        statements += [
-            "INSERT INTO invoices SELECT n + :first, :org, n % :customers + 1, n + 1, 'issued', '2026-01-15',"
-            f" '2026-02-14', 'EUR', 449700, 89940, 539640, 0, '2026-01-15T09:30:00' FROM {counted.format('size')}",
-            "INSERT INTO lines SELECT id, n, 'Consulting, on site', '3', '149.90', '20', 44970, 8994"
-            f" FROM invoices CROSS JOIN {counted.format('lines')} WHERE org_id = :org",
-        ]
-    for statement in statements:
+COUNTED = """CREATE TEMPORARY TABLE counted AS
+    WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < :most) SELECT n FROM c"""
+FLOOR_ROWS = (
+    "INSERT INTO api_keys VALUES (:hash, :org)",
+    "INSERT INTO default_taxes VALUES (:org, 'VAT 20 %', '20')",
+    "INSERT INTO counters VALUES (:org, :size + 1)",
+    """INSERT INTO customers SELECT :org, n + 1, 'Customer ' || n, 'customer' || n || '@example.com', 'EUR', 30
+    FROM counted WHERE n < :customers""",
+    """INSERT INTO invoices SELECT n + :first, :org, n % :customers + 1, n + 1, 'issued', '2026-01-15', '2026-02-14',
+    'EUR', 449700, 89940, 539640, 0, '2026-01-15T09:30:00' FROM counted WHERE n < :size""",
+    """INSERT INTO lines SELECT id, n, 'Consulting, on site', '3', '149.90', '20', 44970, 8994
+    FROM invoices CROSS JOIN counted WHERE org_id = :org AND n < :lines""",
+)
+
+
+def _fill_one(connection: sa.Connection, org_id: int, key_hash: bytes, first: int, size: Size) -> None:
+    values = {"org": org_id, "hash": key_hash, "first": first, "customers": CUSTOMERS}
+    values |= {"size": size.invoices, "lines": size.lines}
+    for statement in FLOOR_ROWS:
         connection.execute(sa.text(statement), values)
 
 

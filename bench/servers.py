@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.client import Client, request
+from bench.client import Client, Refused, request
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START, SECONDS_TO_STOP = 30, 10
@@ -53,6 +53,9 @@ def serve(application: str, environment: Mapping[str, str], log: Path) -> Iterat
     try:
         _wait(process, port, log)
         yield Server(process.pid, port, time.perf_counter() - started)
+    except Refused:
+        print(log.read_text()[-3000:], file=sys.stderr)
+        raise
     finally:
         process.terminate()
         try:

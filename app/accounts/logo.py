@@ -15,6 +15,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 MAX_BYTES = 4 * 1024 * 1024
 MAX_PIXELS = 16_000_000
 BOX = (1200, 600)
+LONGEST = 1_400_000  # characters of the data URI that is kept
 
 _DATA_URI = re.compile(r"data:image/[a-zA-Z0-9.+-]{1,20}(?:;[a-zA-Z0-9=-]{1,40})*;base64,", re.ASCII)
 
@@ -31,7 +32,7 @@ def normalise_logo(data_uri: str) -> str:
     """
     data = _decode(data_uri)
     try:
-        return _encode(_picture(data))
+        return _fitting(_picture(data))
     except InvalidLogo:
         raise
     except Exception as error:  # Pillow raises many kinds on broken files, SyntaxError and struct.error among them
@@ -66,6 +67,13 @@ def _picture(data: bytes) -> Picture:
         picture = upright.convert("RGBA" if has_alpha else "RGB")
     picture.thumbnail(BOX)
     return picture
+
+
+def _fitting(picture: Picture) -> str:
+    """Return a picture as a PNG data URI of at most LONGEST characters, made smaller until it fits."""
+    while len(encoded := _encode(picture)) > LONGEST:
+        picture.thumbnail((picture.width * 3 // 4, picture.height * 3 // 4))
+    return encoded
 
 
 def _encode(picture: Picture) -> str:

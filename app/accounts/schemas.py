@@ -3,6 +3,7 @@
 import ipaddress
 from typing import Any
 
+from app.accounts.logo import LONGEST
 from app.accounts.models import ROLES
 from app.accounts.scopes import ALL, SCOPES
 from app.http import fields
@@ -12,7 +13,6 @@ from app.http.shapes import Address, Identifiers
 from app.money import terms
 
 ACTOR_TYPES = ("user", "service", "agent")
-MOST_LOGO = 1_400_000
 
 
 def _network(text: str) -> str:
@@ -142,7 +142,7 @@ class SettingsOut(Schema):
     invoice_terms = fields.Text(4000, allow_none=True)
     invoice_footer = fields.Text(500, allow_none=True)
     brand_color = fields.Text(7, example="#1f4e79")
-    logo = fields.Text(MOST_LOGO, allow_none=True, doc="A data: URI, PNG.")
+    logo = fields.Text(LONGEST, allow_none=True, doc="A data: URI, PNG.")
     updated_at = fields.Instant()
 
 
@@ -161,4 +161,4 @@ class SettingsPatch(Schema):
     invoice_terms = fields.Text(4000, lines=True, allow_none=True, doc="Printed unless an invoice has its own.")
     invoice_footer = fields.Text(500, lines=True, allow_none=True)
     brand_color = fields.Text(7, pattern="#[0-9a-fA-F]{6}", example="#1f4e79")
-    logo = fields.Text(MOST_LOGO, allow_none=True, doc="PNG, JPEG, GIF or WebP as a base64 data: URI.")
+    logo = fields.Text(LONGEST, allow_none=True, doc="PNG, JPEG, GIF or WebP as a base64 data: URI.")

@@ -14,6 +14,7 @@ from app.cli import diagnosis
 from app.cli.diagnosis import Finding
 from app.cli.shell import Command, answer, first_line, json_option
 from app.config import BootError
+from app.extensions import db
 
 # Named, not imported: the factory stands above the commands.
 FACTORY = "app.factory:create_app"
@@ -58,3 +59,4 @@ def _findings() -> Iterator[Finding]:
             except Exception as error:  # noqa: BLE001 - a doctor who faints helps nobody
                 text = f"{check.__name__.capitalize()} cannot be checked: {type(error).__name__}: {first_line(error)}."
                 yield Finding(ok=False, what=text, mend="This is a mistake in Billhook; please report it.")
+        db.engine.dispose()

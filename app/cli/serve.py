@@ -35,7 +35,7 @@ def serve(host: str, port: int, *, demo: bool) -> None:
     listener = _listen(host, port)
     migrate.upgrade(migrate.running())
     base = _address(host, listener.getsockname()[1])
-    click.echo(_welcome(base, demo=demo))
+    click.echo(welcome(base, demo=demo))
     db.engine.dispose()
     sys.stdout.flush()
     _become_server(listener)
@@ -74,7 +74,8 @@ def _address(host: str, port: int) -> str:
     return f"http://{reachable}:{port}"
 
 
-def _welcome(base: str, *, demo: bool) -> str:
+def welcome(base: str, *, demo: bool) -> str:
+    """What to say at the start; with `demo`, the demo organisation is made where there is none at all."""
     head = f"Billhook serves {base} (API {base}/api/v1, its description {base}/openapi.json). Ctrl-C ends it."
     present = organizations()
     if demo and not present:

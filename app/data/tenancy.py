@@ -13,8 +13,9 @@ from datetime import date
 from uuid import UUID
 
 from flask import has_app_context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.sql import visitors
 
 from app.data import clock
 from app.data.base import TenantModel
@@ -115,9 +116,9 @@ def filter_statement(state: ORMExecuteState) -> None:
     if isinstance(scope, Crossing):
         return
     if scope is None:
-        tenants = [mapper for mapper in state.all_mappers if issubclass(mapper.class_, TenantModel)]
-        if tenants:
-            raise NoOrganization(f"{tenants[0].class_.__name__} was queried while no organisation is set")
+        for part in visitors.iterate(state.statement):
+            if isinstance(part, Table) and "org_id" in part.c:
+                raise NoOrganization(f"{part.name} was queried while no organisation is set")
     org_id = scope.org_id if scope else _NOBODY
     state.statement = state.statement.options(
         with_loader_criteria(TenantModel, lambda cls: cls.org_id == org_id, include_aliases=True)

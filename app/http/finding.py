@@ -1,5 +1,6 @@
 """What services say when a row is missing or a value is taken: the same words everywhere."""
 
+import re
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,5 +27,6 @@ def refuse_taken(
 ) -> None:
     """Raise Conflict, naming the field, when another row of the organisation holds this value already. None is free."""
     if value is not None and taken(model, column, value, but):
-        text = f"Another {model.__name__.lower()} has this {field.replace('_', ' ')} already."
+        noun = re.sub(r"\B(?=[A-Z])", " ", model.__name__).lower()
+        text = f"Another {noun} has this {field.replace('_', ' ')} already."
         raise Conflict(text, details={"fields": {field: [text]}})

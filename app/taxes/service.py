@@ -46,7 +46,7 @@ def change_tax(tax_id: UUID, data: dict[str, Any]) -> Tax:
     try:
         check_category(tax.category, tax.kind, tax.rate if rate is None else rate, tax.exemption_reason)
     except ValidationError as error:
-        raise Invalid(flatten(error.messages)) from error
+        raise Invalid(flatten({error.field_name: error.messages})) from error
     if rate is not None and rate != tax.rate_on(valid_from or tenancy.today()).rate:
         _follow(tax, rate, valid_from or tenancy.today())
     tax.updated_at = clock.now()

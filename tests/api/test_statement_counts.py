@@ -1,7 +1,7 @@
-"""How many SQL statements each operation costs: pinned in statement_counts.toml, so that one more never slips in unseen.
+"""How many SQL statements each operation costs: pinned in statement_counts.toml, so that none slips in unseen.
 
-Counted is what goes over a cursor, set_config for row-level security included, BEGIN and COMMIT not. The key is remembered,
-as it is for a busy client.
+Counted is what goes over a cursor, set_config for row-level security included, BEGIN and COMMIT not. The key is
+remembered, as it is for a busy client.
 """
 
 import re
@@ -26,7 +26,7 @@ LINE = {"name": "Consulting", "quantity": 2, "unit_price": "750.00"}
 
 @dataclass(frozen=True)
 class Call:
-    """A valid call of an operation: `of` names the maker of what stands in its path, `body` may need the makers, too."""
+    """A valid call of an operation: `of` names the maker of what its path names, `body` may need the makers, too."""
 
     of: str = ""
     body: Any = None

@@ -72,8 +72,15 @@ class Home:
             result = app.test_cli_runner().invoke(args=["check", "--json", *arguments])
         return result.exit_code, last_line(result.stdout)
 
-    def execute(self, statement: str) -> None:
-        """Change the database behind the application's back; exactly one row must be affected."""
+    def change(self, table: str, change: str, row_id: UUID) -> None:
+        """UPDATE one row behind the application's back."""
+        self._execute(f"UPDATE {table} SET {change} WHERE id = {self._literal(row_id)}")  # noqa: S608 - the test's words
+
+    def delete(self, table: str, row_id: UUID) -> None:
+        """DELETE one row behind the application's back."""
+        self._execute(f"DELETE FROM {table} WHERE id = {self._literal(row_id)}")  # noqa: S608 - the test's words
+
+    def _execute(self, statement: str) -> None:
         if self.kind == "sqlite":
             with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as connection:
                 count = connection.execute(statement).rowcount
@@ -84,7 +91,7 @@ class Home:
                 count = connection.execute(statement.encode()).rowcount
         assert count == 1, f"{count} rows: {statement}"
 
-    def literal(self, row_id: UUID) -> str:
+    def _literal(self, row_id: UUID) -> str:
         """An id as it is written in this database's SQL."""
         return f"'{row_id.hex if self.kind == 'sqlite' else row_id}'"
 
@@ -109,18 +116,19 @@ class Home:
         """`flask serve` on any free port, from when it has said what it has to say."""
         command = [sys.executable, "-m", "flask", "serve", "--port", "0", *options]
         process = subprocess.Popen(
-            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
         )
         with process:
             try:
                 assert process.stdout is not None
                 said = process.stdout.readline()
-                found = re.search(r"http://[^ ]+", said)
-                assert found, said
+                found = re.search(r"http://[^ ]+", said.decode())
+                assert found, said.decode()
                 # The server's first answer comes after the last word of who started it.
                 assert requests.get(f"{found[0]}/health", timeout=SECONDS).status_code == 200
                 os.set_blocking(process.stdout.fileno(), False)
-                yield Server(found[0], process, said + (process.stdout.read() or ""))
+                said += process.stdout.read() or b""
+                yield Server(found[0], process, said.decode())
             finally:
                 kill(process)
 

@@ -11,6 +11,7 @@ from app import config
 from app.cli.commands import COMMANDS
 from app.cli.doctor import doctor
 from app.tiers import catalogue
+from tests.cli.conftest import ONCE
 from tests.cli.home import ROOT
 from tests.cli.test_serve import key_in, paste
 
@@ -22,6 +23,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+@ONCE
 def test_the_tour_works_as_pasted(home, tmp_path):
     with home.serve("--demo") as server:
         lines = "".join(blocks("bash")).replace("http://127.0.0.1:8000", server.base)
@@ -34,7 +36,7 @@ def test_the_tour_works_as_pasted(home, tmp_path):
 
 
 def test_every_setting_is_in_the_table_with_its_description():
-    rows = re.findall(r"^\| `BILLHOOK_([A-Z_]+)` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `BILLHOOK_([A-Z_]+)` \|(.*?)\| (.*) \|$", README, re.MULTILINE)
     table = {name.lower(): (default, meaning) for name, default, meaning in rows}
     assert list(table) == [field.name for field in fields(config.Settings)]
     for field in fields(config.Settings):
