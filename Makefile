@@ -4,6 +4,8 @@
 .PHONY: help setup setup-dev run test lint lock bench clean
 
 export UV_PYTHON_DOWNLOADS := never
+# As pip does by itself: a start that finds its libraries compiled takes half the time, where nothing may write later.
+export UV_COMPILE_BYTECODE := 1
 
 PYTHON ?=
 ARGS ?=

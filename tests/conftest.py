@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uuid6
 from flask import Flask
 
 from app.accounts import service as accounts
@@ -115,6 +116,12 @@ def with_scopes(client: ApiClient) -> Callable[..., ApiClient]:
         return ApiClient(client.app, client.documented, response.get_json()["key"], client.org_id)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _ids_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that travels in time must not leave its clock in the ids of the next: the library never goes back."""
+    monkeypatch.setattr(uuid6, "_last_v7_timestamp", None)
 
 
 @pytest.fixture

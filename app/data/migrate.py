@@ -18,7 +18,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.config import PROJECT, Settings
@@ -84,16 +83,6 @@ def pending_migrations(app: Flask) -> list[str]:
     """Owners whose newest revision the database does not have yet."""
     with db.engine.connect() as connection:
         return [owner for owner, path in owners(app).items() if _current(connection, owner) != _heads(app, owner, path)]
-
-
-def database_answers() -> bool:
-    """Whether the database can be asked at all."""
-    try:
-        with db.engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1"))
-    except (DBAPIError, sa.exc.TimeoutError, OSError):
-        return False
-    return True
 
 
 def include_name(names: list[str], owner: str | None) -> Any:

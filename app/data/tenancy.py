@@ -116,7 +116,7 @@ def filter_statement(state: ORMExecuteState) -> None:
     if isinstance(scope, Crossing):
         return
     if scope is None:
-        for part in visitors.iterate(state.statement):
+        for part in visitors.iterate(state.statement):  # type: ignore[arg-type]  # what is executed is a clause
             if isinstance(part, Table) and "org_id" in part.c:
                 raise NoOrganization(f"{part.name} was queried while no organisation is set")
     org_id = scope.org_id if scope else _NOBODY

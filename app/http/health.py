@@ -7,7 +7,7 @@ from flask import Response, current_app, json
 
 from app import __version__
 from app.data import clock
-from app.data.migrate import database_answers, pending_migrations
+from app.data.readiness import database_answers, migrations_pending
 from app.http import fields
 from app.http.blueprint import Blueprint
 from app.http.guard import public
@@ -52,7 +52,7 @@ def get_health() -> dict[str, Any]:
 def get_readiness() -> Response:
     """Say whether the database answers and is migrated; 503 when not."""
     database = database_answers()
-    checks = {"database": database, "migrations": database and not pending_migrations(current_app)}
+    checks = {"database": database, "migrations": database and not migrations_pending(current_app)}
     ready = all(checks.values())
     body = ReadyOut().dump(_report("ready" if ready else "not_ready") | {"checks": checks})
     return Response(json.dumps(body), status=200 if ready else 503, mimetype="application/json")

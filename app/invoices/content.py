@@ -33,7 +33,6 @@ class Content:
 
     currency: str
     tax_inclusive: bool
-    day: date
     lines: list[dict[str, Any]]
     totals: money.Totals
     steps: Sequence[money.Step] = ()
@@ -76,21 +75,21 @@ def compose(
         rounding_amount=data.get("rounding", Decimal(0)),
     )
     trace = money.Trace() if explain else None
+    totals = _calculated(document, trace)
+    steps = trace.steps if trace else ()
+    warnings = differences(data, totals, currency)
+    return Content(
+        currency=currency, tax_inclusive=inclusive, lines=lines, totals=totals, steps=steps, warnings=warnings
+    )
+
+
+def _calculated(document: money.Document, trace: money.Trace | None) -> money.Totals:
     try:
-        totals = money.calculate(document, trace)
+        return money.calculate(document, trace)
     except money.AmountOutOfRange as error:
         raise Invalid({error.field: "The amount is beyond the largest that can be stored."}) from error
     except money.InvalidDocument as error:
         raise Invalid({error.field.replace("rounding_amount", "rounding"): error.message}) from error
-    return Content(
-        currency=currency,
-        tax_inclusive=inclusive,
-        day=day,
-        lines=lines,
-        totals=totals,
-        steps=trace.steps if trace else (),
-        warnings=differences(data, totals, currency),
-    )
 
 
 def differences(data: Mapping[str, Any], totals: money.Totals, currency: str) -> list[dict[str, Any]]:

@@ -190,7 +190,7 @@ class InvoiceLine(TenantModel):
     __table_args__ = (
         tenant_key("invoice_id", "invoices", ondelete="CASCADE"),
         tenant_key("item_id", "items"),
-        sa.UniqueConstraint("org_id", "invoice_id", "position"),
+        sa.Index("ix_invoice_lines_invoice", "org_id", "invoice_id", "position"),
     )
 
     invoice_id: Mapped[UUID]

@@ -314,7 +314,7 @@ class InvoiceOut(InvoiceFields):
     notes = fields.Text(4000, allow_none=True)
     terms = fields.Text(4000, allow_none=True)
     internal_notes = fields.Text(4000, allow_none=True)
-    source = fields.Plain(schema={"type": ["object", "null"]}, allow_none=True)
+    source = fields.Plain(schema={"type": "object"}, allow_none=True)
     warnings = fields.List(fields.Nested(WarningOut))
 
 

@@ -533,10 +533,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_invoice_lines_org_id_organizations")),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_invoice_lines")),
-        sa.UniqueConstraint(
-            "org_id", "invoice_id", "position", name=op.f("uq_invoice_lines_org_id_invoice_id_position")
-        ),
     )
+    with op.batch_alter_table("invoice_lines", schema=None) as batch_op:
+        batch_op.create_index("ix_invoice_lines_invoice", ["org_id", "invoice_id", "position"], unique=False)
     protect_rows()
 
 

@@ -198,14 +198,8 @@ def edge(operation: Operation, given: Any) -> list[Any]:
     if kind_of(schema) == "integer":
         return [schema["minimum"], schema["maximum"]]
     if kind_of(schema) == "string" and "enum" not in schema:
-        most = schema.get("maxLength", 10)
-        return [
-            "\U0001f9fe" * min(most, 5000),
-            "'" * min(most, 5000),
-            "%{{7*7}}<b>&"[:most],
-            "\ufffe\u202e\u0130"[:most],
-            " ",
-        ]
+        most = min(schema.get("maxLength", 10), 5000)
+        return ["\U0001f9fe" * most, "%{{7*7}}<b>&'"[:most], "\ufffe\u202e\u0130"[:most]]
     return []
 
 

@@ -10,7 +10,9 @@ import time_machine
 
 from tests.support.client import assert_refused
 
-HOSTILE = '</p><script>alert(1)</script><img src="file:///etc/passwd"><img src="http://127.0.0.1:9/x">{{7*7}} @import url(x)'
+HOSTILE = (
+    '</p><script>alert(1)</script><img src="file:///etc/passwd"><img src="http://127.0.0.1:9/x">{{7*7}} @import url(x)'
+)
 
 
 def text_of(response):
@@ -43,7 +45,9 @@ def test_the_link_needs_no_key_and_expires(client, anonymous, make_invoice):
         assert_refused(anonymous.get(link["url"]), 410, "gone")
 
 
-@pytest.mark.parametrize("change", [lambda url: url[:-1] + ("A" if url[-1] != "A" else "B"), lambda url: url[:-20], lambda url: url + "x"])
+@pytest.mark.parametrize(
+    "change", [lambda url: url[:-1] + ("A" if url[-1] != "A" else "B"), lambda url: url[:-20], lambda url: url + "x"]
+)
 def test_a_link_that_is_not_ours_leads_nowhere(client, anonymous, make_invoice, change):
     url = client.post(f"/invoices/{make_invoice()['id']}/pdf").get_json()["url"]
     assert_refused(anonymous.get(change(url)), 404, "not_found")
@@ -72,7 +76,13 @@ def test_hostile_text_comes_out_as_text(client):
     address = {"line1": HOSTILE[:200], "city": "<b>City</b>"}
     customer = client.post("/customers", {**fields, "billing_address": address}).get_json()
     lines = [{"name": HOSTILE, "description": HOSTILE, "unit": "<i>h</i>", "unit_price": 1}]
-    body = {"customer_id": customer["id"], "lines": lines, "notes": HOSTILE, "terms": HOSTILE, "reference": "{{config}}"}
+    body = {
+        "customer_id": customer["id"],
+        "lines": lines,
+        "notes": HOSTILE,
+        "terms": HOSTILE,
+        "reference": "{{config}}",
+    }
     invoice = client.post("/invoices", body).get_json()
     text = re.sub(r"\s+", "", text_of(client.get(f"/invoices/{invoice['id']}/pdf")))
     for shown in ("<script>alert(1)</script>", "file:///etc/passwd", "{{7*7}}", "{{config}}", "<b>City</b>"):

@@ -90,7 +90,11 @@ def test_a_bad_field_is_named_and_nothing_is_stored(client, customer, change, fi
 
 @pytest.mark.parametrize(
     ("quantity", "price", "field"),
-    [("999999999999", "999999999999", "lines.0"), ("999999999999", "9999.99", "lines.0"), ("-999999999999", "999999999999", "lines.0")],
+    [
+        ("999999999999", "999999999999", "lines.0"),
+        ("999999999999", "9999.99", "lines.0"),
+        ("-999999999999", "999999999999", "lines.0"),
+    ],
 )
 def test_an_amount_that_does_not_fit_is_named(client, customer, quantity, price, field):
     body = {"customer_id": customer["id"], "lines": [{"name": "x", "quantity": quantity, "unit_price": price}]}

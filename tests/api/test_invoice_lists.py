@@ -64,7 +64,20 @@ def test_by_customer(client, mixed, stranger):
     assert client.get(f"/invoices?customer_id={theirs}").get_json()["data"] == []
 
 
-@pytest.mark.parametrize("query", ["status=late", "sort=colour", "customer_id=x", "from_date=soon", "currency=XYZ", "limit=0", "limit=101", "page=0", "colour=red"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=late",
+        "sort=colour",
+        "customer_id=x",
+        "from_date=soon",
+        "currency=XYZ",
+        "limit=0",
+        "limit=101",
+        "page=0",
+        "colour=red",
+    ],
+)
 def test_a_bad_query_is_named(client, query):
     field = query.partition("=")[0]
     error = assert_refused(client.get(f"/invoices?{query}"), 422, "validation_error")
@@ -80,9 +93,14 @@ def test_sql_and_python_find_the_same_word(client, mixed):
         assert client.get(f"/invoices/{identity}").get_json()["status"] == word
 
 
-@pytest.mark.parametrize("sort", ["created_at", "-created_at", "issue_date", "-due_date", "number", "-number", "total", "-updated_at"])
+@pytest.mark.parametrize(
+    "sort", ["created_at", "-created_at", "issue_date", "-due_date", "number", "-number", "total", "-updated_at"]
+)
 def test_walks_see_every_invoice_once_and_in_order(client, make_invoice, sort):
-    made = [make_invoice(issue_date=day)["id"] for day in ("2026-01-02", "2026-01-01", "2026-01-02", "2026-01-03", "2026-01-01")]
+    made = [
+        make_invoice(issue_date=day)["id"]
+        for day in ("2026-01-02", "2026-01-01", "2026-01-02", "2026-01-03", "2026-01-01")
+    ]
     by_page = [client.get(f"/invoices?sort={sort}&limit=2&page={page}").get_json()["data"] for page in (1, 2, 3)]
     paged = [row["id"] for row in itertools.chain.from_iterable(by_page)]
     walked, url = [], f"/invoices?sort={sort}&limit=2&cursor="

@@ -88,4 +88,6 @@ def test_a_drafts_series_may_change_until_it_has_a_number(client, make_invoice, 
     assert moved.status_code == 200, moved.get_json()
     assert issue(client, moved.get_json()) == "OWN-001"
     numbered = make_invoice(series_id=series(name="Early", pattern="E-{seq}", assign="on_create")["id"])
-    assert_refused(client.patch(f"/invoices/{numbered['id']}", {"series_id": own["id"]}), 409, "conflict", field="series_id")
+    assert_refused(
+        client.patch(f"/invoices/{numbered['id']}", {"series_id": own["id"]}), 409, "conflict", field="series_id"
+    )

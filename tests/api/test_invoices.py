@@ -60,7 +60,9 @@ def test_every_endpoint_wants_its_key_and_its_scope(anonymous, with_scopes, make
 
 
 @pytest.mark.parametrize("verb", ["get", "put", "patch", "delete", "issue"])
-def test_an_unknown_invoice_and_a_strangers_are_not_found_in_the_same_words(client, stranger, make_invoice, customer, verb):
+def test_an_unknown_invoice_and_a_strangers_are_not_found_in_the_same_words(
+    client, stranger, make_invoice, customer, verb
+):
     known = make_invoice()["id"]
     unknown = "0192f0c1-2b3c-7d4e-8f50-61728394a5b6"
     theirs = stranger.post("/customers", {"name": "Own"}).get_json()["id"]
@@ -81,12 +83,26 @@ def test_a_line_takes_from_its_item_what_it_leaves_out(client, customer):
     tax = client.post("/taxes", {"name": "VAT", "rate": "20"}).get_json()
     item = client.post(
         "/items",
-        {"type": "service", "name": "Hour", "price": "80.50", "unit": "h", "unit_code": "HUR", "sku": "H1", "tax_ids": [tax["id"]]},
+        {
+            "type": "service",
+            "name": "Hour",
+            "price": "80.50",
+            "unit": "h",
+            "unit_code": "HUR",
+            "sku": "H1",
+            "tax_ids": [tax["id"]],
+        },
     ).get_json()
     lines = [{"item_id": item["id"], "quantity": 3}, {"item_id": item["id"], "name": "Night hour", "unit_price": "100"}]
     made = client.post("/invoices", {"customer_id": customer["id"], "lines": lines}).get_json()
     first, second = made["lines"]
-    assert (first["name"], first["unit_price"], first["unit"], first["unit_code"], first["sku"]) == ("Hour", "80.50", "h", "HUR", "H1")
+    assert (first["name"], first["unit_price"], first["unit"], first["unit_code"], first["sku"]) == (
+        "Hour",
+        "80.50",
+        "h",
+        "HUR",
+        "H1",
+    )
     assert (second["name"], second["unit_price"], second["quantity"]) == ("Night hour", "100.00", "1")
     assert first["tax_ids"] == [tax["id"]]
     assert (made["subtotal"], made["tax_total"]) == ("341.50", "68.30")
@@ -132,7 +148,13 @@ def test_an_inline_customer_is_found_by_e_mail_or_made(client):
 
 @pytest.mark.parametrize(
     ("terms", "due"),
-    [("Net 30", "2026-03-02"), ("Due on receipt", "2026-01-31"), ("EOM", "2026-01-31"), ("EOM+15", "2026-02-15"), ("15 MFI", "2026-02-15")],
+    [
+        ("Net 30", "2026-03-02"),
+        ("Due on receipt", "2026-01-31"),
+        ("EOM", "2026-01-31"),
+        ("EOM+15", "2026-02-15"),
+        ("15 MFI", "2026-02-15"),
+    ],
 )
 def test_the_due_date_follows_from_the_terms(client, customer, terms, due):
     body = {"customer_id": customer["id"], "issue_date": "2026-01-31", "payment_terms": terms, "lines": LINES}
@@ -152,7 +174,11 @@ def test_terms_come_from_the_invoice_else_the_customer_else_the_settings(make_cl
 
 @pytest.mark.parametrize("currency", ["JPY", "EUR", "KWD"])
 def test_amounts_have_the_digits_of_their_currency(client, customer, currency):
-    body = {"customer_id": customer["id"], "currency": currency, "lines": [{"name": "x", "quantity": 3, "unit_price": "10.5", "tax_rate": 10}]}
+    body = {
+        "customer_id": customer["id"],
+        "currency": currency,
+        "lines": [{"name": "x", "quantity": 3, "unit_price": "10.5", "tax_rate": 10}],
+    }
     made = client.post("/invoices", body).get_json()
     expected = {"JPY": ("32", "3", "35"), "EUR": ("31.50", "3.15", "34.65"), "KWD": ("31.500", "3.150", "34.650")}
     assert (made["subtotal"], made["tax_total"], made["total"]) == expected[currency]
@@ -187,7 +213,12 @@ def test_put_replaces_and_patch_changes_a_draft(client, customer, make_invoice):
     assert [line["id"] for line in patched["lines"]] == [line["id"] for line in draft["lines"]]
     lines = [{"name": "New", "unit_price": 5}, {"id": draft["lines"][0]["id"], "name": "Old", "unit_price": 7}]
     replaced = client.put(f"/invoices/{draft['id']}", {"customer_id": customer["id"], "lines": lines}).get_json()
-    assert (replaced["reference"], replaced["notes"], replaced["discount"], replaced["total"]) == (None, None, None, "12.00")
+    assert (replaced["reference"], replaced["notes"], replaced["discount"], replaced["total"]) == (
+        None,
+        None,
+        None,
+        "12.00",
+    )
     assert replaced["lines"][1]["id"] == draft["lines"][0]["id"]
     assert client.get(f"/invoices/{draft['id']}").get_json()["total"] == "12.00"
     assert replaced["version"] > draft["version"]
@@ -195,8 +226,17 @@ def test_put_replaces_and_patch_changes_a_draft(client, customer, make_invoice):
 
 def test_what_get_shows_of_the_content_can_be_put_back(client, make_invoice):
     tax = client.post("/taxes", {"name": "VAT", "rate": "19"}).get_json()["id"]
-    lines = [{"name": "a", "quantity": "1.5", "unit_price": "3.333333", "discount": {"type": "fixed", "value": "1.00"},
-              "charges": [{"amount": "0.50", "reason": "Freight"}], "tax_ids": [tax]}, {"name": "b", "unit_price": 1, "tax_rate": "7.5"}]
+    lines = [
+        {
+            "name": "a",
+            "quantity": "1.5",
+            "unit_price": "3.333333",
+            "discount": {"type": "fixed", "value": "1.00"},
+            "charges": [{"amount": "0.50", "reason": "Freight"}],
+            "tax_ids": [tax],
+        },
+        {"name": "b", "unit_price": 1, "tax_rate": "7.5"},
+    ]
     draft = make_invoice(lines=lines, discount={"type": "fixed", "value": "1.00"}, charges=[{"amount": 2}])
     again = client.patch(f"/invoices/{draft['id']}", {"internal_notes": "x"}).get_json()
     for name in ("subtotal", "tax_total", "total", "discount_total", "charge_total", "taxes", "lines"):
@@ -212,21 +252,35 @@ def test_an_issued_invoice_is_frozen(client, customer, make_invoice):
     assert (shown["customer"], shown["seller"]) == (issued["customer"], issued["seller"])
     assert shown["customer"]["name"] == "Acme Corp"
     assert client.get("/invoices").get_json()["data"][0]["customer"]["name"] == "Acme Corp"
-    for change in ({"lines": LINES}, {"notes": "x"}, {"currency": "USD"}, {"customer_id": customer["id"]}, {"issue_date": "2026-01-02"}):
+    for change in (
+        {"lines": LINES},
+        {"notes": "x"},
+        {"currency": "USD"},
+        {"customer_id": customer["id"]},
+        {"issue_date": "2026-01-02"},
+    ):
         assert_refused(client.patch(f"/invoices/{draft['id']}", change), 409, "conflict", field=next(iter(change)))
-    assert_refused(client.put(f"/invoices/{draft['id']}", {"customer_id": customer["id"], "lines": LINES}), 409, "conflict")
+    assert_refused(
+        client.put(f"/invoices/{draft['id']}", {"customer_id": customer["id"], "lines": LINES}), 409, "conflict"
+    )
     assert_refused(client.delete(f"/invoices/{draft['id']}"), 409, "conflict")
     open_fields = {"internal_notes": "called", "reference": "R", "metadata": {"k": "v"}, "due_date": "2099-02-01"}
     changed = client.patch(f"/invoices/{draft['id']}", open_fields)
     assert changed.status_code == 200, changed.get_json()
     assert {name: changed.get_json()[name] for name in open_fields} == open_fields
-    assert_refused(client.patch(f"/invoices/{draft['id']}", {"due_date": "2099-01-15"}), 422, "validation_error", field="due_date")
+    assert_refused(
+        client.patch(f"/invoices/{draft['id']}", {"due_date": "2099-01-15"}), 422, "validation_error", field="due_date"
+    )
 
 
 def test_a_deleted_draft_is_gone(client, make_invoice):
     draft = make_invoice(external_id="E1")
     assert client.delete(f"/invoices/{draft['id']}").status_code == 204
-    for answer in (client.get(f"/invoices/{draft['id']}"), client.delete(f"/invoices/{draft['id']}"), client.post(f"/invoices/{draft['id']}/issue")):
+    for answer in (
+        client.get(f"/invoices/{draft['id']}"),
+        client.delete(f"/invoices/{draft['id']}"),
+        client.post(f"/invoices/{draft['id']}/issue"),
+    ):
         assert_refused(answer, 404, "not_found")
     assert client.get("/invoices").get_json()["data"] == []
     assert make_invoice(external_id="E1")["external_id"] == "E1"
@@ -237,7 +291,9 @@ def test_an_external_id_belongs_to_one_invoice(client, customer, make_invoice, s
     body = {"customer_id": customer["id"], "lines": LINES, "external_id": "E1"}
     assert_refused(client.post("/invoices", body), 409, "conflict", field="external_id")
     other = make_invoice()
-    assert_refused(client.patch(f"/invoices/{other['id']}", {"external_id": "E1"}), 409, "conflict", field="external_id")
+    assert_refused(
+        client.patch(f"/invoices/{other['id']}", {"external_id": "E1"}), 409, "conflict", field="external_id"
+    )
     theirs = {"customer": {"name": "X"}, "lines": LINES, "external_id": "E1"}
     assert stranger.post("/invoices", theirs).status_code == 201
 
@@ -245,7 +301,11 @@ def test_an_external_id_belongs_to_one_invoice(client, customer, make_invoice, s
 def test_a_draft_that_was_not_dated_is_dated_and_taxed_on_its_day_of_issue(client, customer):
     tax = client.post("/taxes", {"name": "VAT", "rate": "20", "valid_from": "2020-01-01"}).get_json()
     client.patch(f"/taxes/{tax['id']}", {"rate": "22", "valid_from": "2030-01-01"})
-    body = {"customer_id": customer["id"], "lines": [{"name": "x", "unit_price": 100, "tax_ids": [tax["id"]]}], "payment_terms": "Net 10"}
+    body = {
+        "customer_id": customer["id"],
+        "lines": [{"name": "x", "unit_price": 100, "tax_ids": [tax["id"]]}],
+        "payment_terms": "Net 10",
+    }
     with time_machine.travel(dt.datetime(2029, 12, 31, 12, tzinfo=dt.UTC), tick=False):
         draft = client.post("/invoices", body).get_json()
         assert (draft["issue_date"], draft["tax_total"]) == ("2029-12-31", "20.00")
@@ -269,7 +329,10 @@ def test_overdue_begins_the_day_after_the_due_date_where_the_organisation_is(mak
     invoice = client.post("/invoices", body).get_json()["id"]
     client.post(f"/invoices/{invoice}/issue")
     # 07:30 UTC on the 11th is still the evening of the 10th in Los Angeles (00:30 on the 11th is an hour later).
-    for moment, word in ((dt.datetime(2026, 3, 11, 6, 30, tzinfo=dt.UTC), "issued"), (dt.datetime(2026, 3, 11, 7, 30, tzinfo=dt.UTC), "overdue")):
+    for moment, word in (
+        (dt.datetime(2026, 3, 11, 6, 30, tzinfo=dt.UTC), "issued"),
+        (dt.datetime(2026, 3, 11, 7, 30, tzinfo=dt.UTC), "overdue"),
+    ):
         with time_machine.travel(moment, tick=False):
             assert client.get(f"/invoices/{invoice}").get_json()["status"] == word
             assert [row["status"] for row in client.get(f"/invoices?status={word}").get_json()["data"]] == [word]

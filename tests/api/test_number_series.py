@@ -1,4 +1,4 @@
-"""/number-series: patterns, resets, who gives the number, which series is the default, and the proof that none is missing."""
+"""/number-series: patterns, resets, who gives the number, which series is the default, and the proof of the whole."""
 
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""/openapi.json is a sound OpenAPI 3.1 document and says what the routes do: no address missing, no reference dangling."""
+"""/openapi.json is a sound OpenAPI 3.1 document: it has every address, and what it says the routes do."""
 
 import re
 

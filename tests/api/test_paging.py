@@ -10,7 +10,7 @@ from itsdangerous import URLSafeSerializer
 from tests.architecture.operations import World
 from tests.support.client import assert_refused
 
-# Every list with a sort word of each kind of column: text, decimal, whole number, date, instant, id; all with equal keys.
+# Every list with all its sort words: columns of text, decimals, numbers, dates, instants and ids, with equal keys.
 SORTED = {
     "/units": ["name", "created_at"],
     "/payment-methods": ["name", "created_at"],

@@ -94,6 +94,13 @@ def id_fields(operation: Operation) -> Iterator[tuple[str, bool]]:
             yield path, True
 
 
+def likely(victim: World, path: str) -> list[str]:
+    """The victim's ids that a field could mean by its name; all of them where the name says nothing."""
+    noun = path.rpartition(".")[2].removesuffix("s").removesuffix("_id")
+    meant = [row_id for collection, row_id in victim.ids.items() if noun in collection]
+    return meant or sorted(victim.ids.values())
+
+
 def without_rivals(body: dict[str, Any], path: str) -> dict[str, Any]:
     """A body in which the field at `path` is alone responsible: what excludes it is left out."""
     if path.startswith("customer."):
@@ -106,13 +113,12 @@ def without_rivals(body: dict[str, Any], path: str) -> dict[str, Any]:
 
 def test_a_foreign_id_in_a_body_is_an_unknown_id(attacker: World, victim: World):
     before = rows_of(victim.client.app, victim.client.org_id)
-    theirs = set(victim.ids.values())
     swept = 0
     for operation in attacker.operations:
         if operation.body is None:
             continue
         for path, many in id_fields(operation):
-            for foreign in sorted(theirs):
+            for foreign in likely(victim, path):
                 unknown = str(uuid.uuid4())
                 answers = []
                 for each in (foreign, unknown):

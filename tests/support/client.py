@@ -32,7 +32,9 @@ class Documented:
         validator = self.validators[key]
         if validator is not None and response.is_json:
             error = jsonschema.exceptions.best_match(validator.iter_errors(response.get_json()))
-            assert error is None, f"{method} {path} {response.status_code} is not as documented: {error.message} at {error.json_path}"
+            assert error is None, (
+                f"{method} {path} {response.status_code} is not as documented: {error.message} at {error.json_path}"
+            )
 
     def _validator(self, path: str, method: str, status: str) -> jsonschema.Draft202012Validator | None:
         operation = self.document["paths"][path][method.lower()]
@@ -84,7 +86,9 @@ class ApiClient:
 
     def _check(self, rules: Any, url: str, method: str, response: TestResponse) -> None:
         try:
-            matched, _ = rules.match(url.partition("?")[0].removeprefix("http://localhost"), method=method, return_rule=True)
+            matched, _ = rules.match(
+                url.partition("?")[0].removeprefix("http://localhost"), method=method, return_rule=True
+            )
         except Exception:  # noqa: BLE001 - unknown path or verb: no operation to hold it against
             return
         path = matched.rule

@@ -54,11 +54,11 @@ def test_amounts_and_decimals_make_the_round_trip(table, minor, units):
 @QUICK
 @given(
     moment=st.datetimes(
-        datetime(1900, 1, 2),
-        datetime(2999, 12, 30),
+        datetime(1900, 1, 2),  # noqa: DTZ001 - aware by `timezones`
+        datetime(2999, 12, 30),  # noqa: DTZ001
         timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))]),
     )
-)  # noqa: DTZ001 - aware by `timezones`
+)
 def test_instants_make_the_round_trip_in_utc(table, moment):
     [found] = trip(table, at=moment)
     assert found == moment

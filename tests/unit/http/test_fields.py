@@ -239,7 +239,7 @@ class TestOthers:
 
     def test_a_flag_is_a_boolean_in_a_body_and_a_word_in_a_query(self):
         flag, query = fields.Flag(), MultiDict({"x": "true"})
-        assert flag.deserialize(True) is True and flag.deserialize(False) is False
+        assert [flag.deserialize(each) for each in (True, False)] == [True, False]
         for bad in ("true", 1, 0, None, "yes", [], {}, 1.0):
             refused(flag, bad)
         found = {word: flag.deserialize(word, "x", query) for word in ("true", "false", "1", "0")}
