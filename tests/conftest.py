@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: each backend once a session, a fresh organisation for every test.
 
-Tests do not clean up: an organisation of one's own is the cleanest state there is, and that nobody sees another's is what
-the product promises.
+Tests do not clean up: an organisation of one's own is the cleanest state there is, and that nobody sees another's is
+what the product promises.
 """
 
 import uuid

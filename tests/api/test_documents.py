@@ -8,6 +8,7 @@ import pypdf
 import pytest
 import time_machine
 
+from app.documents.renderer import RenderingFailed
 from tests.support.client import assert_refused
 
 HOSTILE = (
@@ -100,8 +101,6 @@ def test_a_document_that_cannot_be_drawn_is_a_clear_error(app, client, make_invo
     invoice = make_invoice()
 
     def fail(*_):
-        from app.documents.renderer import RenderingFailed
-
         raise RenderingFailed("too slow")
 
     monkeypatch.setattr(app.extensions["billhook.renderer"], "draw", fail)
