@@ -9,7 +9,7 @@ export KEY={key}
 export API={base}/api/v1
 api() {{ curl -sS -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" "$@"; }}
 first_id() {{ grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4; }}
-CUSTOMER=$(api $API/customers -d '{{"name": "Acme Corp", "email": "billing@acme.example"}}' | first_id)
+CUSTOMER=$(api $API/customers -d '{{"name": "Acme Corp"}}' | first_id)
 INVOICE=$(api $API/invoices -d '{{"customer_id": "'$CUSTOMER'", "payment_terms": "Net 30", "lines": [
   {{"name": "Concept", "quantity": 2, "unit": "day", "unit_price": "960.00"}},
   {{"name": "Design", "quantity": "12.5", "unit": "hour", "unit_price": "110.00"}},

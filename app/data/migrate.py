@@ -168,6 +168,7 @@ def _grant_runtime_role(connection: Connection) -> None:
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
     statements = [] if made else [create]
     statements += [
+        f"GRANT {RUNTIME_ROLE} TO CURRENT_USER",  # a superuser may be anyone; a BYPASSRLS login must be a member
         f"GRANT USAGE ON SCHEMA {schema} TO {RUNTIME_ROLE}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {RUNTIME_ROLE}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {RUNTIME_ROLE}",

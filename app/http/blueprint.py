@@ -1,7 +1,7 @@
 """The Blueprint every feature uses: it refuses unguarded routes and writes what the guard knows into OpenAPI.
 
-It leans on two private members of flask-smorest (`_store_endpoint_docs`, `_prepare_doc_cbks`); the minor version is
-pinned and tests/architecture holds a test on each.
+It leans on private members of flask-smorest, above all `_store_endpoint_docs` and `_prepare_doc_cbks`; the minor version
+is pinned and tests/architecture holds a test on each.
 """
 
 from collections.abc import Callable
@@ -110,7 +110,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
 def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
     """Every failure that an operation may answer with, from what it declares."""
-    found = [429, 500]
+    found = [500]
     if not guard.public:
         found.append(401)
         found += [402] if guard.tier != LOWEST_TIER else []

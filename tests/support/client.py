@@ -30,7 +30,8 @@ class Documented:
         if key not in self.validators:
             self.validators[key] = self._validator(*key)
         validator = self.validators[key]
-        if validator is not None and response.is_json:
+        if validator is not None:
+            assert response.is_json, f"{method} {path} {response.status_code} is no JSON"
             error = jsonschema.exceptions.best_match(validator.iter_errors(response.get_json()))
             assert error is None, (
                 f"{method} {path} {response.status_code} is not as documented: {error.message} at {error.json_path}"
