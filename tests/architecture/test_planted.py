@@ -55,7 +55,7 @@ BREACHES = {
         GET_UNIT,
         OWN_PAGE,
         "tests/api/test_tenancy.py::test_a_foreign_id_in_a_path_is_an_unknown_id",
-        "get_unit answers outside the envelope",
+        "404 is no JSON",
     ),
 }
 
