@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from app.accounts.models import Organization, Settings
 from app.cli.organizations import Place, find_organization, organizations
 from app.cli.shell import Command, answer, json_option
+from app.data.invariants import Finding
 from app.data.tenancy import crossing, organization
 from app.data.transaction import unit_of_work
 from app.extensions import db
 from app.invoices import check as invoices
 from app.invoices.models import Invoice
 from app.numbering import check as numbering
-from app.numbering.check import Finding
 from app.numbering.models import Number
 
 CHECKS = (invoices.findings, numbering.findings)

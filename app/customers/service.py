@@ -14,7 +14,7 @@ from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
-from app.http.finding import find_or_404, refuse_taken
+from app.http.lookup import find_or_404, refuse_taken
 from app.taxes.service import taxes_by_id
 
 NOUN = "customer"

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 from flask import has_app_context
 from sqlalchemy import Connection, Table
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql import visitors
 
 from app.data import clock
@@ -119,10 +120,13 @@ def filter_statement(state: ORMExecuteState) -> None:
         for part in visitors.iterate(state.statement):  # type: ignore[arg-type]  # what is executed is a clause
             if isinstance(part, Table) and "org_id" in part.c:
                 raise NoOrganization(f"{part.name} was queried while no organisation is set")
-    org_id = scope.org_id if scope else _NOBODY
-    state.statement = state.statement.options(
-        with_loader_criteria(TenantModel, lambda cls: cls.org_id == org_id, include_aliases=True)
-    )
+    state.statement = state.statement.options(_only(scope.org_id if scope else _NOBODY))
+
+
+@lru_cache(maxsize=1024)
+def _only(org_id: UUID) -> LoaderCriteriaOption:
+    """The filter itself. Making it costs more than applying it, so that an organisation's is kept."""
+    return with_loader_criteria(TenantModel, lambda cls: cls.org_id == org_id, include_aliases=True)
 
 
 def after_begin(session: Session, transaction: object, connection: Connection) -> None:  # noqa: ARG001 - event signature

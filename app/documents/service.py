@@ -33,6 +33,7 @@ from app.invoices.schemas import InvoiceOut
 EXTENSION = "billhook.renderer"
 DESIGN = "classic/1"  # part of the hash: raise the number when the same content shall look different
 _LINK_SALT = "billhook.file-link"
+_SHOWN = InvoiceOut()  # one for all: making a schema copies all its fields
 _UNPRINTED = frozenset(
     {
         "status",
@@ -102,7 +103,7 @@ def open_link(token: str | bytes) -> StoredDocument:
 
 
 def _view(invoice: Invoice, settings: Settings) -> DocumentView:
-    shown = {name: value for name, value in InvoiceOut().dump(invoice).items() if name not in _UNPRINTED}
+    shown = {name: value for name, value in _SHOWN.dump(invoice).items() if name not in _UNPRINTED}
     customer = shown.pop("customer")
     return DocumentView(
         kind="invoice",

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from app import money
+from app.data.invariants import Finding
 from app.extensions import db
 from app.invoices.fingerprint import fingerprint
 from app.invoices.models import Invoice, InvoiceLine
 from app.invoices.status import DRAFT, STATES, VOID
-from app.numbering.check import Finding
 from app.numbering.models import Number, NumberSeries
 
 PAGE = 250

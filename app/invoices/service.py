@@ -17,7 +17,7 @@ from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
-from app.http.finding import find_or_404, refuse_taken
+from app.http.lookup import find_or_404, refuse_taken
 from app.invoices.content import Content, compose, refuse_differences
 from app.invoices.fingerprint import fingerprint
 from app.invoices.models import Invoice, InvoiceLine

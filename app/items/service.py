@@ -10,7 +10,7 @@ from app.accounts.service import get_settings
 from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
-from app.http.finding import find_or_404, refuse_taken
+from app.http.lookup import find_or_404, refuse_taken
 from app.items.models import Item, ItemTax
 from app.taxes.service import taxes_by_id
 

@@ -1,24 +1,14 @@
 """What `flask check` proves about numbers: the ledger is whole, and documents and counters agree with it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.data.invariants import Finding
 from app.extensions import db
 from app.numbering.audit import audit, numbered_documents
 from app.numbering.models import Number, NumberCounter, NumberSeries
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A broken invariant: which rule, of what kind of thing, whose id, and one sentence."""
-
-    rule: str
-    kind: str
-    id: UUID
-    message: str
 
 
 def findings() -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
-from app.http.finding import find_or_404
+from app.http.lookup import find_or_404
 from app.numbering import pattern
 from app.numbering.models import Number, NumberCounter, NumberSeries
 

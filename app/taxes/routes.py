@@ -6,8 +6,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.http.blueprint import Blueprint
-from app.http.finding import find_or_404
 from app.http.guard import requires
+from app.http.lookup import find_or_404
 from app.http.paging import Page, PageQuery, page_of, paginate
 from app.taxes import service
 from app.taxes.models import PaymentMethod, Tax, Unit

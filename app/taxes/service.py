@@ -12,7 +12,7 @@ from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid, flatten
-from app.http.finding import find_or_404, refuse_taken
+from app.http.lookup import find_or_404, refuse_taken
 from app.taxes.models import PaymentMethod, Tax, TaxRate, Unit
 from app.taxes.rules import check_category
 

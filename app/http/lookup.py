@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.base import ExecutableOption
 
 from app.data.base import TenantModel
-from app.data.finding import find, taken
+from app.data.lookup import find, taken
 from app.http.errors import Conflict, NotFound
 
 Row = TypeVar("Row", bound=TenantModel)
