@@ -1,7 +1,8 @@
-"""Filling both databases: organisations with few and with many invoices of ten lines.
+"""Filling the databases: organisations with few and with many invoices of ten lines.
 
 Billhook's first invoice is made and issued through its API; the others are copies of its rows, made inside the database
-by INSERT … SELECT with new ids, numbers, dates and customers. So they are valid whatever columns the tables have.
+by INSERT … SELECT with new ids, numbers, dates and customers. So they are valid whatever columns the tables have. The
+floor of the same work reads and writes these very rows; the bare floor has tables of its own.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from app.extensions import db
 from app.factory import create_app
 from app.invoices.models import Invoice, InvoiceLine
 from app.numbering.models import Number, NumberCounter
-from bench import floor
+from bench import bare
 
 CUSTOMERS, LINES, DAYS = 100, 10, 730
 SPREAD = 1000  # invoices of an organisation that are asked for one by one
@@ -169,12 +170,12 @@ def _copy(connection: sa.Connection, org_id: UUID, first: UUID, size: int) -> No
     connection.execute(sa.update(counters).where(counters.c.org_id == org_id).values(next=size + 1))
 
 
-def fill_floor(url: str, sizes: Mapping[str, Size]) -> dict[str, Organization]:
-    """The same for the floor's own small tables."""
+def fill_bare(url: str, sizes: Mapping[str, Size]) -> dict[str, Organization]:
+    """The same for the bare floor's own small tables."""
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     made: dict[str, Organization] = {}
     with engine.begin() as connection:
-        for statement in floor.SCHEMA.format(identity=floor.IDENTITY[engine.dialect.name]).split(";"):
+        for statement in bare.SCHEMA.format(identity=bare.IDENTITY[engine.dialect.name]).split(";"):
             if statement.strip():
                 connection.exec_driver_sql(statement)
         connection.execute(sa.text(COUNTED), {"most": max(CUSTOMERS, *(size.invoices for size in sizes.values()))})

@@ -1,15 +1,20 @@
-"""Billhook beside a bare Flask route with raw SQL (floor.py): ratios from one run, on SQLite and PostgreSQL.
+"""Billhook beside Flask with raw SQL: ratios from one run, on SQLite and PostgreSQL.
+
+There are two floors: floor.py does the same work as Billhook on the same rows, and the bounds are judged against it;
+bare.py does the least that makes an invoice. Before anything is measured the answers of the first are compared with
+Billhook's.
 
     make bench                                   all of it, a few minutes
     make bench ARGS="--quick --backend sqlite"   a look: fewer rows, shorter windows
 
-Both sides are served alike (gunicorn, one worker, four threads) and are equally durable. One client asks, waits for
-the answer and asks again. The windows of all tests take turns, floor and Billhook side by side and in changing order:
-whatever else the machine is doing hits both. A figure is the median of its windows, a ratio that of two medians.
+All are served alike (gunicorn, one worker, four threads) and are equally durable. One client asks, waits for the
+answer and asks again. The windows of all tests take turns, floors and Billhook side by side and in changing order:
+whatever else the machine is doing hits all. A figure is the median of its windows, a ratio that of two medians.
 docs/performance.md says what the figures mean.
 """
 
 import argparse
+import json
 import os
 import signal
 import statistics
@@ -22,6 +27,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import pypdf
 
@@ -53,7 +59,7 @@ class Scale:
 
 @dataclass
 class Side:
-    """One of the two that a test compares: where it runs, what it is asked, and what its windows took."""
+    """One of those that a test compares: where it runs, what it is asked, and what its windows took."""
 
     server: Server
     requests: Requests
@@ -88,12 +94,20 @@ class Side:
 
 @dataclass(frozen=True)
 class Test:
-    """A piece of work, done by the floor and by Billhook (or by Billhook twice, with few rows and with many)."""
+    """A piece of work, done by Billhook and by the floors (or by Billhook twice, with few rows and with many).
+
+    `bound` limits the ratio to `base`.
+    """
 
     name: str
-    base: Side
+    base: Side | None
     billhook: Side
     bound: float | None = None
+    bare: Side | None = None
+
+    def sides(self) -> list[Side]:
+        """Those that take part."""
+        return [side for side in (self.base, self.bare, self.billhook) if side]
 
 
 @dataclass(frozen=True)
@@ -102,25 +116,28 @@ class Figure:
 
     backend: str
     name: str
-    value: float
+    value: float | None
     bound: float | None
     unit: str = ""
     base: str = ""
+    bare: str = ""
+    bare_ratio: str = ""
     billhook: str = ""
     cpu: str = ""
 
     def line(self) -> str:
         """The line as it is printed."""
-        ratio = f"{self.value:.2f}" if not self.unit else ""
-        figure = self.billhook or f"{self.value:.{0 if self.value >= 10 else 2}f} {self.unit}"  # noqa: PLR2004 - digits
+        value = self.value or 0
+        ratio = f"{value:.2f}" if self.value and not self.unit else ""
+        figure = self.billhook or f"{value:.{0 if value >= 10 else 2}f} {self.unit}"  # noqa: PLR2004 - digits
         limit = f"{'<' if self.unit else '≤'} {self.bound:g} {self.unit}".strip() if self.bound else ""
         verdict = ("ok" if self.met() else "MISSED") if self.bound else ""
-        columns = f"{self.backend:10} {self.name:36}  {self.base:>8}  {figure:>9}  {ratio:>5}  {limit:>8}  {verdict:6}"
-        return f"{columns}  {self.cpu}".rstrip()
+        columns = f"{self.backend:10} {self.name:36}  {figure:>9}  {self.base:>8}  {ratio:>5}  {limit:>8}  {verdict:6}"
+        return f"{columns}  {self.bare:>8}  {self.bare_ratio:>6}  {self.cpu}".rstrip()
 
     def met(self) -> bool:
         """Whether it keeps to its bound."""
-        if self.bound is None:
+        if self.bound is None or self.value is None:
             return True
         return self.value < self.bound if self.unit else self.value <= self.bound
 
@@ -155,57 +172,99 @@ def _options() -> argparse.Namespace:
 
 
 def _databases(backend: str, stack: ExitStack) -> tuple[str, str] | None:
-    """URLs of two empty databases, one for Billhook and one for the floor; they are dropped at the end."""
+    """URLs of two empty databases, one for Billhook and one for the bare floor; dropped at the end."""
     if backend == "sqlite":
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="billhook-bench-"))
-        return f"sqlite:///{folder}/billhook.db", f"sqlite:///{folder}/floor.db"
+        return f"sqlite:///{folder}/billhook.db", f"sqlite:///{folder}/bare.db"
     server = stack.enter_context(services.find_postgres(os.environ))
     if isinstance(server, services.Unavailable):
         print(f"PostgreSQL is LEFT OUT: {server.reason}")
         return None
     print(f"PostgreSQL {server.version}, {server.found}")
-    return server.create_database("billhook"), server.create_database("floor")
+    return server.create_database("billhook"), server.create_database("bare")
 
 
-def _measure(backend: str, url: str, floor_url: str, scale: Scale, stack: ExitStack) -> list[Figure]:
+def _measure(backend: str, url: str, bare_url: str, scale: Scale, stack: ExitStack) -> list[Figure]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="billhook-bench-")))
     sizes = {"none": data.Size(0), "few": data.Size(scale.few)}
     # The list never reads a line: two each, and the filling takes seconds.
     many = {"many": data.Size(scale.many, lines=2)}
     started = time.perf_counter()
     settings = {"database_url": url, "instance_path": folder}
-    organizations, floors = data.fill_billhook(settings, sizes | many), data.fill_floor(floor_url, sizes)
+    ours, theirs = data.fill_billhook(settings, sizes | many), data.fill_bare(bare_url, sizes)
     print(f"{backend}: filled in {time.perf_counter() - started:.0f} s; measuring", flush=True)
     environment = {"BILLHOOK_DATABASE_URL": url, "BILLHOOK_INSTANCE_PATH": str(folder), "BILLHOOK_LOG_LEVEL": "WARNING"}
     log = folder / "log"
     billhook = stack.enter_context(serve("wsgi:application", environment, log))
-    floor = stack.enter_context(serve("bench.floor:app", {"FLOOR_DATABASE": floor_url}, log))
-    tests = _tests(floor, floors, billhook, organizations)
+    floor = stack.enter_context(serve("bench.floor:app", {"FLOOR_DATABASE": url}, log))
+    bare = stack.enter_context(serve("bench.bare:app", {"FLOOR_DATABASE": bare_url}, log))
+    _compare_answers(backend, billhook, floor, ours)
+    tests = _tests(billhook, floor, bare, ours, theirs)
     _take_turns(tests, scale)
     figures = [_compared(backend, test) for test in tests]
-    figures += _pdf(backend, billhook, organizations["none"])
-    figures += _size(backend, billhook, floor)
-    figures.append(_start(backend, environment, floor_url, log))
+    figures += _pdf(backend, billhook, ours["none"])
+    figures += _size(backend, billhook, floor, bare)
+    figures.append(_start(backend, environment, url, bare_url, log))
     return figures
+
+
+def _compare_answers(
+    backend: str, billhook: Server, floor: Server, organizations: Mapping[str, data.Organization]
+) -> None:
+    """The floor of the same work must answer as Billhook does. Raises AssertionError with what is different."""
+    none, few = organizations["none"], organizations["few"]
+    asked = {
+        "create": ("POST", "/invoices", none, {"customer_id": none.customer_id, "lines": data.RATED}),
+        "create, tax looked up": ("POST", "/invoices", none, {"customer_id": none.customer_id, "lines": data.BARE}),
+        "get one": ("GET", f"/invoices/{few.invoice_ids[0]}", few, None),
+        "list 100": ("GET", "/invoices?limit=100", few, None),
+        "list by cursor": ("GET", "/invoices?limit=100&cursor=", few, None),
+    }
+    with Client(billhook.port) as ours, Client(floor.port) as floors:
+        for name, (method, path, organization, body) in asked.items():
+            one = request(method, f"{API}{path}", organization.key, body)
+            left, right = ours.send(one), floors.send(one)
+            print(f"{backend}: {name}: {len(left):,} bytes from Billhook, {len(right):,} from the floor")
+            if abs(len(left) - len(right)) > len(left) / 10:
+                raise AssertionError(f"{name}: the floor's answer is not as long as Billhook's")
+            if (said := _timeless(json.loads(right))) != (wanted := _timeless(json.loads(left))):
+                raise AssertionError(f"{name}: the floor says\n{said}\nand not\n{wanted}")
+
+
+def _timeless(answer: Any) -> Any:
+    """An answer without what two requests can never share: new ids, instants, addresses, cursors."""
+    if isinstance(answer, list):
+        return [_timeless(each) for each in answer]
+    if not isinstance(answer, dict):
+        return answer
+    changing = {"next_cursor", "first", "last", "next"}
+    # What is new has another id and another instant; what was there already, as in a list, is compared to the last.
+    changing |= {"id", "created_at", "updated_at"} if answer.get("state") == "draft" or "gtin" in answer else set()
+    return {name: "-" if value and name in changing else _timeless(value) for name, value in answer.items()}
 
 
 def _take_turns(tests: list[Test], scale: Scale) -> None:
     for test in tests:  # not counted: caches fill, connections open
-        for side in (test.base, test.billhook):
+        for side in test.sides():
             side.window(scale.seconds / 4)
             side.milliseconds.clear()
             side.cpu_seconds, side.count = 0.0, 0
     for number in range(scale.rounds):
         for test in tests:
-            for side in (test.base, test.billhook) if number % 2 else (test.billhook, test.base):
+            for side in test.sides() if number % 2 else reversed(test.sides()):
                 side.window(scale.seconds)
 
 
 def _tests(
-    floor: Server, floors: Mapping[str, data.Organization], billhook: Server, ours: Mapping[str, data.Organization]
+    billhook: Server,
+    floor: Server,
+    bare: Server,
+    ours: Mapping[str, data.Organization],
+    theirs: Mapping[str, data.Organization],
 ) -> list[Test]:
-    def test(name: str, make: Callable[[str, data.Organization], Requests], where: str, bound: float | None) -> Test:
-        return Test(name, Side(floor, make("", floors[where])), Side(billhook, make(API, ours[where])), bound)
+    def test(name: str, make: Callable[[str, data.Organization], Requests], where: str, bound: float) -> Test:
+        floors, bares = Side(floor, make(API, ours[where])), Side(bare, make("", theirs[where]))
+        return Test(name, floors, Side(billhook, make(API, ours[where])), bound, bares)
 
     def list_100(path: str, organization: data.Organization) -> Requests:
         return _again(request("GET", f"{path}/invoices?limit=100", organization.key))
@@ -215,10 +274,11 @@ def _tests(
         return _again(request("GET", f"{path}/invoices?limit=100&{cursor}", organization.key))
 
     few, many = Side(billhook, _middle(ours["few"])), Side(billhook, _middle(ours["many"]))
+    issue = Side(billhook, _issuing(API, ours["none"]))
     return [
         test("create an invoice of 10 lines", _creating(data.RATED), "none", 3),
         test("the same, its tax looked up", _creating(data.BARE), "none", 3),
-        test("issue it", _issuing, "none", None),
+        Test("issue it", None, issue, None, Side(bare, _issuing("", theirs["none"]))),
         test("get one of 10 lines", _getting, "few", 3),
         test("list 100", list_100, "few", 4),
         test("list 100 by cursor", first_by_cursor, "few", 4),
@@ -267,10 +327,20 @@ def _middle(organization: data.Organization) -> Requests:
 
 
 def _compared(backend: str, test: Test) -> Figure:
-    base, billhook = test.base.median(), test.billhook.median()
-    cpu = f"CPU {test.base.cpu():.2f} | {test.billhook.cpu():.2f} ms, {test.billhook.cpu() / test.base.cpu():.2f} x"
+    billhook, base, bare = test.billhook.median(), test.base and test.base.median(), test.bare and test.bare.median()
+    cpu = f"CPU {test.billhook.cpu():.2f} ms"
+    cpu += f", {test.billhook.cpu() / test.base.cpu():.2f} x" if test.base else ", -"
+    cpu += f", {test.billhook.cpu() / test.bare.cpu():.2f} x" if test.bare else ""
     return Figure(
-        backend, test.name, billhook / base, test.bound, base=f"{base:.2f} ms", billhook=f"{billhook:.2f} ms", cpu=cpu
+        backend,
+        test.name,
+        billhook / base if base else None,
+        test.bound,
+        base=f"{base:.2f} ms" if base else "",
+        bare=f"{bare:.2f} ms" if bare else "",
+        bare_ratio=f"{billhook / bare:.2f}" if bare else "",
+        billhook=f"{billhook:.2f} ms",
+        cpu=cpu,
     )
 
 
@@ -305,13 +375,13 @@ def _fetch(client: Client, invoice: str, key: str) -> tuple[float, bytes]:
     return (time.perf_counter() - started) * 1000, pdf
 
 
-def _size(backend: str, billhook: Server, floor: Server) -> list[Figure]:
+def _size(backend: str, billhook: Server, floor: Server, bare: Server) -> list[Figure]:
     if not sys.platform.startswith("linux"):
         print(f"{backend}: memory skipped, it is read from Linux's /proc")
         return []
     resident, share = memory_mb(billhook.workers()[0])
-    base, _ = memory_mb(floor.workers()[0])
-    figures = [Figure(backend, "a worker after the load, resident", resident, 150, "MB", base=f"{base:.0f} MB")]
+    base, least = (f"{memory_mb(each.workers()[0])[0]:.0f} MB" for each in (floor, bare))
+    figures = [Figure(backend, "a worker after the load, resident", resident, 150, "MB", base=base, bare=least)]
     figures.append(Figure(backend, "the same, its share of shared pages", share, 150, "MB"))
     return figures + [
         Figure(backend, "the process that draws PDFs, resident", memory_mb(pid)[0], None, "MB")
@@ -319,24 +389,32 @@ def _size(backend: str, billhook: Server, floor: Server) -> list[Figure]:
     ]
 
 
-def _start(backend: str, environment: Mapping[str, str], floor_url: str, log: Path) -> Figure:
-    def seconds(application: str, variables: Mapping[str, str]) -> float:
-        with serve(application, variables, log) as server:
-            return server.start_seconds
-
-    ours, floors = [], []
+def _start(backend: str, environment: Mapping[str, str], url: str, bare_url: str, log: Path) -> Figure:
+    served = {
+        "wsgi:application": environment,
+        "bench.floor:app": {"FLOOR_DATABASE": url},
+        "bench.bare:app": {"FLOOR_DATABASE": bare_url},
+    }
+    taken: dict[str, list[float]] = {application: [] for application in served}
     for _ in range(STARTS):
-        ours.append(seconds("wsgi:application", environment))
-        floors.append(seconds("bench.floor:app", {"FLOOR_DATABASE": floor_url}))
-    base = f"{statistics.median(floors):.2f} s"
-    return Figure(backend, "start, until the first /health", statistics.median(ours), 2, "s", base=base)
+        for application, variables in served.items():
+            with serve(application, variables, log) as server:
+                taken[application].append(server.start_seconds)
+    ours, base, bare = map(statistics.median, taken.values())
+    return Figure(backend, "start, until the first /health", ours, 2, "s", base=f"{base:.2f} s", bare=f"{bare:.2f} s")
 
 
 def _print(figures: list[Figure], *, quick: bool) -> None:
-    print(f"\n{'':10} {'figure':36}  {'floor':>8}  {'Billhook':>9}  {'ratio':>5}  {'bound':>8}")
+    head = f"{'':10} {'figure':36}  {'Billhook':>9}  {'floor':>8}  {'ratio':>5}  {'bound':>8}  {'':6}"
+    print(f"\n{head}  {'bare':>8}  {'ratio':>6}")
     for figure in figures:
         print(figure.line())
-    print("\nTime of a request, median of the windows; CPU of the server's processes, floor | Billhook.")
+    print(
+        "\nTime of a request, median of the windows. Floor: the same work; the bound is on the ratio to it. Bare: the"
+    )
+    print(
+        "least work that makes an invoice. CPU: of Billhook's processes; beside the floor's, beside the bare floor's."
+    )
     print("In the line of the page by cursor the floor is Billhook itself with few invoices.")
     if quick:
         print("--quick: these figures are for seeing that the benchmark works, not for judging.")

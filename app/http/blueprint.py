@@ -1,7 +1,7 @@
 """The Blueprint every feature uses: it refuses unguarded routes and writes what the guard knows into OpenAPI.
 
-It leans on private members of flask-smorest, above all `_store_endpoint_docs` and `_prepare_doc_cbks`; the minor version
-is pinned and tests/architecture holds a test on each.
+It leans on private members of flask-smorest, above all `_store_endpoint_docs` and `_prepare_doc_cbks`; the minor
+version is pinned and tests/architecture holds a test on each.
 """
 
 from collections.abc import Callable

@@ -59,8 +59,13 @@ def _serializer(field: fields.Field[Any]) -> Serialize | None:
 
 
 def _write(plan: Iterable[tuple[str, str, Serialize | None]], obj: Any) -> dict[str, Any]:
-    get = obj.get if isinstance(obj, dict) else partial(getattr, obj)
+    if isinstance(obj, dict):
+        get = obj.get
+        return {
+            key: value if (value := get(attr)) is None or serialize is None else serialize(value, attr, obj)
+            for key, attr, serialize in plan
+        }
     return {
-        key: value if (value := get(attr)) is None or serialize is None else serialize(value, attr, obj)
+        key: value if (value := getattr(obj, attr)) is None or serialize is None else serialize(value, attr, obj)
         for key, attr, serialize in plan
     }
