@@ -40,7 +40,7 @@ class Settings:
     instance_path: Path = _setting(PROJECT / "instance", "folder of the database, files and secret; variable only")
     database_url: str = _setting("", "sqlite:///FILE or postgresql://…; default: billhook.db in the instance folder")
     redis_url: str = _setting("", "redis://…; `flask doctor` checks it; the core needs none")
-    secret_key: str = _setting("", "signs file links; default: made once and kept in the instance folder")
+    secret_key: str = _setting("", "signs file links and cursors; default: made once and kept in the instance folder")
     base_url: str = _setting("", "public address written into links, e.g. https://billing.example.com")
     files_path: Path = _setting(Path(), "folder of generated documents; default: files in the instance folder")
     fonts_path: Path | None = _setting(None, "folder of more .ttf fonts for documents (Chinese, Japanese, Korean…)")
