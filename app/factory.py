@@ -56,6 +56,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config["BILLHOOK"] = settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.secret_key = settings.secret_key
+    app.url_map.merge_slashes = False  # a redirect would answer outside the envelope
     logs.init_app(app, settings)
     json.init_app(app)
     errors.init_app(app)

@@ -31,6 +31,7 @@ from typing import Any
 
 import pypdf
 
+from app.data.base import Base
 from bench import data
 from bench.client import Client, Refused, request
 from bench.servers import Server, memory_mb, serve
@@ -196,7 +197,7 @@ def _measure(backend: str, url: str, bare_url: str, scale: Scale, stack: ExitSta
     environment = {"BILLHOOK_DATABASE_URL": url, "BILLHOOK_INSTANCE_PATH": str(folder), "BILLHOOK_LOG_LEVEL": "WARNING"}
     log = folder / "log"
     billhook = stack.enter_context(serve("wsgi:application", environment, log))
-    floor = stack.enter_context(serve("bench.floor:app", {"FLOOR_DATABASE": url}, log))
+    floor = stack.enter_context(serve("bench.floor:app", _floor(url), log))
     bare = stack.enter_context(serve("bench.bare:app", {"FLOOR_DATABASE": bare_url}, log))
     _compare_answers(backend, billhook, floor, ours)
     tests = _tests(billhook, floor, bare, ours, theirs)
@@ -206,6 +207,13 @@ def _measure(backend: str, url: str, bare_url: str, scale: Scale, stack: ExitSta
     figures += _size(backend, billhook, floor, bare)
     figures.append(_start(backend, environment, url, bare_url, log))
     return figures
+
+
+def _floor(url: str) -> dict[str, str]:
+    """The environment of the floor: Billhook's database, and the columns of its tables."""
+    columns = {name: [column.name for column in table.columns] for name, table in Base.metadata.tables.items()}
+    columns["settings"].remove("logo")
+    return {"FLOOR_DATABASE": url, "FLOOR_COLUMNS": json.dumps(columns)}
 
 
 def _compare_answers(
@@ -392,7 +400,7 @@ def _size(backend: str, billhook: Server, floor: Server, bare: Server) -> list[F
 def _start(backend: str, environment: Mapping[str, str], url: str, bare_url: str, log: Path) -> Figure:
     served = {
         "wsgi:application": environment,
-        "bench.floor:app": {"FLOOR_DATABASE": url},
+        "bench.floor:app": _floor(url),
         "bench.bare:app": {"FLOOR_DATABASE": bare_url},
     }
     taken: dict[str, list[float]] = {application: [] for application in served}

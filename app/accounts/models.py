@@ -1,13 +1,13 @@
 """Tables of accounts: organizations, users, memberships, api_keys, settings."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.data.base import Base, Stamped, TenantModel, new_id
+from app.data.base import Base, Labelled, Stamped, TenantModel, new_id, unique_in_organization
 from app.data.types import Json, UtcDateTime
 
 LONGEST_EMAIL_KEY = 3 * 254  # folding a character's case can make three of it
@@ -45,10 +45,11 @@ class Membership(TenantModel, Stamped):
     role: Mapped[str] = mapped_column(sa.String(20))
 
 
-class ApiKey(TenantModel, Stamped):
+class ApiKey(TenantModel, Stamped, Labelled):
     """A key. The secret itself is not kept: `hash` is its SHA-256, `prefix` and `last_four` are for people."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (unique_in_organization("uq_api_keys_external_id", "external_id"),)
 
     name: Mapped[str] = mapped_column(sa.String(100))
     prefix: Mapped[str] = mapped_column(sa.String(20))
@@ -76,7 +77,7 @@ class Settings(TenantModel, Stamped):
     locale: Mapped[str] = mapped_column(sa.String(20), default="en")
     payment_terms: Mapped[str] = mapped_column(sa.String(60), default="Net 30")
     tax_inclusive: Mapped[bool] = mapped_column(default=False)
-    rounding: Mapped[str] = mapped_column(sa.String(10), default="group")
+    rounding: Mapped[Literal["group", "line"]] = mapped_column(sa.String(10), default="group")
     seller: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     invoice_notes: Mapped[str | None] = mapped_column(sa.Text)
     invoice_terms: Mapped[str | None] = mapped_column(sa.Text)

@@ -58,6 +58,8 @@ class ApiKeyOut(Schema):
     actor_type = fields.Text(20, one_of=ACTOR_TYPES, example="service")
     ip_allowlist = fields.List(fields.Text(50), metadata={"example": ["203.0.113.0/24"]})
     expires_at = fields.Instant(allow_none=True)
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
     last_used_at = fields.Instant(allow_none=True, doc="Written at most once a minute.")
     created_at = fields.Instant()
     revoked_at = fields.Instant(allow_none=True)
@@ -87,6 +89,8 @@ class ApiKeyIn(Schema):
     actor_type = fields.Text(20, one_of=ACTOR_TYPES, load_default="service", example="service")
     ip_allowlist = _networks(load_default=list)
     expires_at = fields.Instant(allow_none=True, load_default=None, doc="Must lie in the future.")
+    metadata = fields.Metadata(attribute="extra", load_default=dict)
+    external_id = fields.external_id(load_default=None)
 
 
 class ApiKeyPatch(Schema):
@@ -96,6 +100,8 @@ class ApiKeyPatch(Schema):
     scopes = _scopes()
     ip_allowlist = _networks()
     expires_at = fields.Instant(allow_none=True, doc="Must lie in the future.")
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
 
 
 class ApiKeyQuery(PageQuery):

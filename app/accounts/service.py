@@ -20,6 +20,7 @@ from app.data.base import new_id
 from app.data.tenancy import current_organization
 from app.extensions import db
 from app.http.errors import Conflict, Forbidden, Invalid, NotFound
+from app.http.lookup import refuse_taken
 from app.http.principal import Principal, access
 
 SETUP = "billhook.organization_setup"  # what other features add to a new organisation: callables that take its id
@@ -79,6 +80,7 @@ def create_key(who: Principal, values: dict[str, Any]) -> ApiKey:
     """Make a key for the caller's organisation. Raises Forbidden when it would grant more than the caller holds."""
     _refuse_more(who, values["scopes"])
     _refuse_past(values["expires_at"])
+    refuse_taken(ApiKey, ApiKey.external_id, values["external_id"], field="external_id")
     values["scopes"] = list(dict.fromkeys(values["scopes"]))
     key, secret = make_key(who.org_id, values, who.user_id)
     key.key = secret
@@ -102,6 +104,8 @@ def change_key(who: Principal, key_id: UUID, values: dict[str, Any]) -> ApiKey:
     # Widening a key that holds more than the caller would lend the caller its power.
     _refuse_more(who, key.scopes)
     _refuse_past(values.get("expires_at"))
+    if "external_id" in values:
+        refuse_taken(ApiKey, ApiKey.external_id, values["external_id"], field="external_id", but=key.id)
     if "scopes" in values:
         values["scopes"] = list(dict.fromkeys(values["scopes"]))
     for name, value in values.items():
@@ -111,7 +115,10 @@ def change_key(who: Principal, key_id: UUID, values: dict[str, Any]) -> ApiKey:
 
 
 def revoke_key(key_id: UUID) -> None:
-    """Make a key useless, at once. Revoking twice is no error. Raises NotFound."""
+    """Make a key useless, at once. Revoking twice is no error. Raises NotFound.
+
+    Any key with keys:admin may revoke any other, also one that holds more: stopping a leak must never wait.
+    """
     key = get_key(key_id)
     key.revoked_at = key.revoked_at or clock.now()
     _forget_after_commit(key)

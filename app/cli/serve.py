@@ -47,6 +47,7 @@ def server_command(bind: str, *, workers: int = 1, threads: int = THREADS) -> li
         *(sys.executable, "-m", "gunicorn", "--bind", bind),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
         *("--graceful-timeout", str(GRACEFUL_SECONDS), "--no-control-socket", "--log-level", "warning"),
+        *("--limit-request-line", "8190"),
         APPLICATION,
     ]
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from app.accounts.models import LONGEST_EMAIL_KEY, Settings
 from app.customers.ledger import Standing
-from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
+from app.data.base import Labelled, SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
 from app.data.types import Json, UtcDateTime
 
 
-class Customer(TenantModel, Stamped, SoftDeleted, Standing):
+class Customer(TenantModel, Stamped, SoftDeleted, Labelled, Standing):
     """A buyer: names, addresses, identifiers and defaults for their documents (EN 16931 BG-7)."""
 
     __tablename__ = "customers"
@@ -47,8 +47,6 @@ class Customer(TenantModel, Stamped, SoftDeleted, Standing):
     language: Mapped[str | None] = mapped_column(sa.String(20))
     payment_terms: Mapped[str | None] = mapped_column(sa.String(60))
     notes: Mapped[str | None] = mapped_column(sa.Text)
-    extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
-    external_id: Mapped[str | None] = mapped_column(sa.String(255))
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     tax_links: Mapped[list["CustomerTax"]] = relationship(

@@ -9,7 +9,7 @@ import uuid6
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.data import clock
-from app.data.types import UtcDateTime
+from app.data.types import Json, UtcDateTime
 
 
 def new_id() -> UUID:
@@ -45,6 +45,13 @@ class SoftDeleted:
     deleted_at: Mapped[datetime | None] = mapped_column(sort_order=92)
 
 
+class Labelled:
+    """The caller's own labels, and their own id of a row: unique among the living, see `unique_among_living`."""
+
+    extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict, sort_order=80)
+    external_id: Mapped[str | None] = mapped_column(sa.String(255), sort_order=81)
+
+
 class TenantModel(Base):
     """A row of one organisation. The primary key is (org_id, id); foreign keys to tenant tables carry org_id too.
 
@@ -61,6 +68,12 @@ def unique_among_living(name: str, column: str) -> sa.Index:
     """A unique index over one organisation's rows that are not deleted: deleting a row frees its name."""
     living = sa.text("deleted_at IS NULL")
     return sa.Index(name, "org_id", column, unique=True, sqlite_where=living, postgresql_where=living)
+
+
+def unique_in_organization(name: str, column: str) -> sa.Index:
+    """A unique index over one organisation's rows, where the value is not null."""
+    given = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, "org_id", column, unique=True, sqlite_where=given, postgresql_where=given)
 
 
 def tenant_key(column: str, target: str, *, ondelete: str | None = None) -> sa.ForeignKeyConstraint:

@@ -15,16 +15,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import sqlalchemy as sa
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy.orm import undefer
 
 from app.accounts.models import Settings
-from app.accounts.service import get_settings
 from app.config import Settings as Configuration
 from app.data import clock
 from app.data.transaction import end_reading
 from app.documents.renderer import Renderer
 from app.documents.rendering import DocumentView, render_pdf
+from app.extensions import db
 from app.http.errors import Gone, NotFound
 from app.invoices import service as invoices
 from app.invoices.models import Invoice
@@ -66,7 +68,9 @@ class StoredDocument:
 def invoice_pdf(invoice_id: UUID) -> StoredDocument:
     """The PDF of an invoice, drawn now or earlier. Raises NotFound, RenderingFailed."""
     invoice = invoices.get_invoice(invoice_id)
-    view = _view(invoice, get_settings())
+    # The logo is left out of settings as others read them; here it would be a query of its own.
+    settings = db.session.scalars(sa.select(Settings).options(undefer(Settings.logo))).one()
+    view = _view(invoice, settings)
     stored = _place(invoice, view)
     end_reading()
     if not stored.path.exists():

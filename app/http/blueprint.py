@@ -4,7 +4,7 @@ It leans on private members of flask-smorest, above all `_store_endpoint_docs` a
 version is pinned and tests/architecture holds a test on each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import wraps
 from typing import Any
@@ -76,8 +76,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 if instance is None:
                     return Response(status=status_code)
                 response = Response(flask.json.dumps(instance.dump(result)), status_code, mimetype="application/json")
-                if status_code == 201 and (identity := getattr(result, "id", None)):  # noqa: PLR2004 - Created
-                    response.headers["Location"] = f"{flask.request.path}/{identity}"
+                if status_code == 201 and (location := _location(result)):  # noqa: PLR2004 - Created
+                    response.headers["Location"] = location
                 return response
 
             # flask-smorest's own decorator is used for its notes alone; the writing above replaces the rest of it.
@@ -108,9 +108,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return deepcopy(doc)
 
 
+def _location(created: Any) -> str | None:
+    """Where a created thing can be fetched: its own address, or its id under the collection."""
+    if isinstance(created, Mapping):
+        return created.get("url")
+    return f"{flask.request.path}/{created.id}"
+
+
 def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
     """Every failure that an operation may answer with, from what it declares."""
-    found = [500]
+    found = [429, 500]
     if not guard.public:
         found.append(401)
         found += [402] if guard.tier != LOWEST_TIER else []

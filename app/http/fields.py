@@ -273,7 +273,7 @@ class Id(fields.Field[UUID]):
             raise ValidationError("Must be an id (a UUID).")
         return UUID(value)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> UUID | None:  # noqa: ARG002
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         return value  # orjson writes it, and faster
 
 
@@ -349,11 +349,10 @@ class Plain(fields.Field[Any]):
         return value
 
 
-def external_id() -> Text:
+def external_id(**kwargs: Any) -> Text:
     """The caller's own id for a resource, unique per organisation and resource."""
-    return Text(
-        255, least=1, allow_none=True, example="ERP-1001", doc="Your own id; unique per organisation and resource."
-    )
+    doc = "Your own id; unique per organisation and resource."
+    return Text(255, least=1, allow_none=True, example="ERP-1001", doc=doc, **kwargs)
 
 
 def require(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an assertion

@@ -16,6 +16,7 @@ from flask import Flask, Response, current_app, g, request
 from app.data.tenancy import organization
 from app.data.transaction import unit_of_work
 from app.http.errors import Forbidden, Invalid, NotFound, SubscriptionRequired
+from app.http.parsing import refuse_body
 from app.http.principal import access
 
 P = ParamSpec("P")
@@ -24,6 +25,8 @@ View = Callable[P, Response]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOWEST_TIER = "free"
 MAX_REQUEST_ID = 128
+API = "/api/v1"
+SLOWEST_READ = 10.0  # seconds a caller may keep us waiting for the next piece of a body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
         if isinstance(view, type):
             raise TypeError("a route is a function; a view class has no place for the guard")
 
-        reads_query = _reads_query(view)
+        reads_query, reads_body = _reads(view, "query"), _reads(view, "json")
 
         @functools.wraps(view)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -68,6 +71,8 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
             check(guard)
             if request.args and not reads_query:
                 raise Invalid(dict.fromkeys(request.args, "Is no parameter of this operation."))
+            if not reads_body and request.method not in SAFE_METHODS:
+                refuse_body(request)
             with organization(g.principal.org_id, g.principal.timezone), unit_of_work(write=writes):
                 return view(*args, **kwargs)
 
@@ -77,10 +82,10 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def _reads_query(view: object) -> bool:
-    """Whether the view declares query parameters; where it does, its schema refuses the unknown ones by itself."""
+def _reads(view: object, location: str) -> bool:
+    """Whether the view declares a schema for the query or the body; its schema refuses what is unknown by itself."""
     declared = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
-    return any(parameter["in"] == "query" for parameter in declared)
+    return any(parameter["in"] == location for parameter in declared)
 
 
 def is_guard(view: object) -> bool:
@@ -115,10 +120,16 @@ def init_app(app: Flask) -> None:
 
 
 def _identify() -> None:
+    if (socket := request.environ.get("gunicorn.socket")) is not None:
+        # A thread that waits for a body that never comes serves nobody else.
+        socket.settimeout(SLOWEST_READ)
     given = request.headers.get("X-Request-Id", "")
     sane = 0 < len(given) <= MAX_REQUEST_ID and given.isascii() and given.isprintable()
     g.request_id = given if sane else str(uuid6.uuid7())
     if request.url_rule is None:
+        # Whoever has no key learns nothing of what is there: 401 comes before 404 and 405.
+        if request.path.startswith(f"{API}/") and request.method != "OPTIONS":
+            g.principal = access().authenticate(request.headers.get("Authorization"), request.remote_addr)
         return
     guard = marker_of(request.endpoint)
     if guard is None:

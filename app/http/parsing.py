@@ -10,6 +10,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.http.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType, flatten
 
+MOST_DRAINED = 16 * 1024 * 1024
+
 
 class BodyParser(FlaskParser):
     """webargs for Flask with the refusals of the API: 400, 413 and 415 before any field is looked at."""
@@ -21,24 +23,38 @@ class BodyParser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:  # noqa: ARG002 - webargs' signature
-        """The parsed body; {} when there is none. Raises BadRequest, PayloadTooLarge or UnsupportedMediaType."""
-        body = read_body(req)
-        if not body:
-            return {}
-        if not req.is_json:
-            raise UnsupportedMediaType("The body must be JSON, sent with Content-Type: application/json.")
-        try:
-            return flask.json.loads(body)
-        except RecursionError as error:
-            raise BadRequest("The JSON is nested too deeply.") from error
-        except UnicodeDecodeError as error:
-            raise BadRequest("The body is not valid UTF-8.") from error
-        except ValueError as error:
-            raise BadRequest("The body is not valid JSON.") from error
+        """The parsed body. See `parse_body`."""
+        return parse_body(req)
 
     def handle_error(self, error: marshmallow.ValidationError, *_: object, **__: object) -> NoReturn:
         """Raise Invalid. webargs files messages under their location, which the caller need not know."""
         raise Invalid({name: texts for found in error.messages_dict.values() for name, texts in flatten(found).items()})
+
+
+def parse_body(req: Request) -> Any:
+    """The parsed body; {} when there is none. Raises BadRequest, PayloadTooLarge or UnsupportedMediaType."""
+    body = read_body(req)
+    if not body:
+        return {}
+    if not req.is_json:
+        raise UnsupportedMediaType("The body must be JSON, sent with Content-Type: application/json.")
+    try:
+        return flask.json.loads(body)
+    except RecursionError as error:
+        raise BadRequest("The JSON is nested too deeply.") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest("The body is not valid UTF-8.") from error
+    except ValueError as error:
+        raise BadRequest("The body is not valid JSON.") from error
+
+
+def refuse_body(req: Request) -> None:
+    """For operations that take no body: raise Invalid for whatever is sent but an empty object, and as `parse_body`."""
+    found = parse_body(req)
+    if not isinstance(found, dict):
+        raise Invalid({"_schema": "This operation takes no body."})
+    if found:
+        raise Invalid(flatten({name: ["Is no field of this operation."] for name in found}))
 
 
 def read_body(req: Request) -> bytes:
@@ -46,11 +62,19 @@ def read_body(req: Request) -> bytes:
     try:
         body = req.get_data(cache=True)
     except RequestEntityTooLarge as error:
+        _drain(req)
         raise _too_large() from error
     # Without a length werkzeug stops reading at the bound and says nothing of what it left.
     if req.content_length is None and len(body) >= flask.current_app.config["MAX_CONTENT_LENGTH"]:
         raise _too_large()
     return body
+
+
+def _drain(req: Request) -> None:
+    """Read what the caller is still sending, within reason: one who cannot finish never sees the answer."""
+    left = min(req.content_length or 0, MOST_DRAINED)
+    while left > 0 and (piece := req.environ["wsgi.input"].read(min(left, 65_536))):
+        left -= len(piece)
 
 
 def _too_large() -> PayloadTooLarge:

@@ -6,7 +6,6 @@ fraction of the time. Schemas with dump hooks are not supported, and say so.
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 import marshmallow

@@ -1,6 +1,6 @@
 """From what a caller sends to what is stored: items and taxes are looked up, totals computed, differences noted.
 
-One way for all: a new draft, a changed one, `POST /calculate` and the last look at issue go through `compose`.
+One way for all: a new draft, a changed one, one that is dated anew at issue, and `POST /calculate`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +33,7 @@ class Content:
 
     currency: str
     tax_inclusive: bool
+    rounding_mode: str
     lines: list[dict[str, Any]]
     totals: money.Totals
     steps: Sequence[money.Step] = ()
@@ -52,23 +53,24 @@ def compose(
     settings: Settings,
     customer: Customer | None,
     *,
-    kept_taxes: Iterable[UUID] = (),
+    kept: Iterable[UUID] = (),
     explain: bool = False,
 ) -> Content:
     """Look up, fill in and compute a document's content.
 
-    `kept_taxes` are taxes the document carries already: they may have been deleted since. Raises Invalid, by field.
+    `kept`: ids of taxes and items that the document carries already; they may have been deleted since. Raises Invalid,
+    naming the field.
     """
     own_currency = customer.own_currency if customer else None
     currency = data.get("currency") or own_currency or settings.currency
     inclusive = data.get("tax_inclusive", settings.tax_inclusive)
     day = data.get("supply_date") or data.get("issue_date") or tenancy.today()
-    lines = _with_items(data["lines"], currency)
-    _add_taxes(lines, customer, day, set(kept_taxes))
+    lines = _with_items(data["lines"], currency, set(kept))
+    _add_taxes(lines, customer, day, set(kept))
     document = money.Document(
         currency=currency,
         tax_inclusive=inclusive,
-        rounding="line" if settings.rounding == "line" else "group",
+        rounding=settings.rounding,
         lines=tuple(_line(line) for line in lines),
         discount=_discount(data.get("discount")),
         charges=_charges(data.get("charges", ())),
@@ -76,10 +78,14 @@ def compose(
     )
     trace = money.Trace() if explain else None
     totals = _calculated(document, trace)
-    steps = trace.steps if trace else ()
-    warnings = differences(data, totals, currency)
     return Content(
-        currency=currency, tax_inclusive=inclusive, lines=lines, totals=totals, steps=steps, warnings=warnings
+        currency=currency,
+        tax_inclusive=inclusive,
+        rounding_mode=settings.rounding,
+        lines=lines,
+        totals=totals,
+        steps=trace.steps if trace else (),
+        warnings=differences(data, totals, currency),
     )
 
 
@@ -122,11 +128,11 @@ def _difference(name: str, sent: Decimal, computed: int, currency: str) -> dict[
     return {"code": "total_mismatch", "field": name, "message": f"You sent {sent:f}; computed is {exact}."}
 
 
-def _with_items(given: Sequence[Mapping[str, Any]], currency: str) -> list[dict[str, Any]]:
+def _with_items(given: Sequence[Mapping[str, Any]], currency: str, kept: set[UUID]) -> list[dict[str, Any]]:
     """Copies of the lines, with what an item fills in."""
     wanted = {line["item_id"] for line in given if line.get("item_id")}
-    query = sa.select(Item).where(Item.id.in_(wanted), Item.deleted_at.is_(None))
-    items = {item.id: item for item in db.session.scalars(query)} if wanted else {}
+    found = db.session.scalars(sa.select(Item).where(Item.id.in_(wanted))) if wanted else ()
+    items = {item.id: item for item in found if item.deleted_at is None or item.id in kept}
     return [_filled(position, dict(line), items, currency) for position, line in enumerate(given)]
 
 

@@ -20,6 +20,7 @@ _FIELDS = (
     "currency",
     "exchange_rate",
     "exchange_rate_date",
+    "exchange_rate_source",
     "base_currency",
     "base_total",
     "tax_inclusive",

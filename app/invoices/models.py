@@ -17,12 +17,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.customers.models import Customer
 from app.customers.service import party
 from app.data import tenancy
-from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
+from app.data.base import Labelled, SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
 from app.data.types import Json, MinorUnits, Scaled, UtcDateTime
 from app.invoices.status import DRAFT, first_match, payment_rules, status_rules
 
 
-class Invoice(TenantModel, Stamped, SoftDeleted):
+class Invoice(TenantModel, Stamped, SoftDeleted, Labelled):
     """An invoice. A draft is free to change; once issued its parties, lines and totals never do."""
 
     __tablename__ = "invoices"
@@ -31,6 +31,7 @@ class Invoice(TenantModel, Stamped, SoftDeleted):
         tenant_key("series_id", "number_series"),
         sa.UniqueConstraint("org_id", "series_id", "number"),
         unique_among_living("uq_invoices_external_id", "external_id"),
+        sa.Index("ix_invoices_number", "org_id", "number"),
         sa.Index("ix_invoices_issue_date", "org_id", "issue_date", "id"),
         sa.Index("ix_invoices_due_date", "org_id", "due_date", "id"),
         sa.Index("ix_invoices_customer", "org_id", "customer_id", "id"),
@@ -61,6 +62,7 @@ class Invoice(TenantModel, Stamped, SoftDeleted):
     currency: Mapped[str] = mapped_column(sa.String(3))
     exchange_rate: Mapped[Decimal | None] = mapped_column(Scaled(10))
     exchange_rate_date: Mapped[date | None]
+    exchange_rate_source: Mapped[str | None] = mapped_column(sa.String(40))
     base_currency: Mapped[str] = mapped_column(sa.String(3))
     base_total: Mapped[int | None] = mapped_column(MinorUnits)
 
@@ -90,8 +92,6 @@ class Invoice(TenantModel, Stamped, SoftDeleted):
     notes: Mapped[str | None] = mapped_column(sa.Text)
     terms: Mapped[str | None] = mapped_column(sa.Text)
     internal_notes: Mapped[str | None] = mapped_column(sa.Text)
-    extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
-    external_id: Mapped[str | None] = mapped_column(sa.String(255))
     source_type: Mapped[str | None] = mapped_column(sa.String(40))
     source_id: Mapped[UUID | None]
 

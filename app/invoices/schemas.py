@@ -302,6 +302,7 @@ class InvoiceOut(InvoiceFields):
     period_end = fields.Date(allow_none=True)
     exchange_rate = fields.Number(allow_none=True, example="1")
     exchange_rate_date = fields.Date(allow_none=True)
+    exchange_rate_source = fields.Text(40, allow_none=True, example="manual", doc="Where the rate comes from.")
     discount = fields.Nested(DiscountOut, allow_none=True)
     charges = fields.List(fields.Nested(ChargeOut))
     lines = fields.List(fields.Nested(LineOut))

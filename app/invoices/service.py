@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import immediateload, joinedload
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app import money
 from app.accounts.models import Settings
@@ -25,7 +27,12 @@ from app.invoices.status import DRAFT, ISSUED
 from app.numbering import service as numbering
 
 KIND = "invoice"
-WHOLE = (immediateload(Invoice.lines), joinedload(Invoice.customer).lazyload(Customer.tax_links))
+_BUYER = joinedload(Invoice.customer).lazyload(Customer.tax_links)
+_LINES = (
+    sa.select(InvoiceLine)
+    .where(InvoiceLine.org_id == sa.bindparam("org_id"), InvoiceLine.invoice_id == sa.bindparam("invoice_id"))
+    .order_by(InvoiceLine.position)
+)
 
 # What may still change on an issued invoice: nothing that a tax inspector reads.
 OPEN_AFTER_ISSUE = frozenset({"internal_notes", "extra", "reference", "due_date"})
@@ -62,7 +69,7 @@ _LINE = (
 
 def get_invoice(invoice_id: UUID) -> Invoice:
     """An invoice with lines and parties. Raises NotFound."""
-    return _shown(find_or_404(Invoice, invoice_id, "invoice", *WHOLE))
+    return _shown(_whole(invoice_id))
 
 
 def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
@@ -88,12 +95,16 @@ def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
 
 def replace_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = False) -> Invoice:
     """Put a new content in a draft's place. Raises NotFound, Conflict when it is no draft, Invalid."""
-    invoice = _locked(invoice_id)
+    return _replace(_locked(invoice_id), data, strict=strict)
+
+
+def _replace(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> Invoice:
     _refuse_unless_draft(invoice, "changed")
-    _refuse_renumbering(invoice, data)
+    _renumber(invoice, data)
     if data.get("external_id"):
         refuse_taken(Invoice, Invoice.external_id, data["external_id"], field="external_id", but=invoice.id)
     _fill(invoice, data, strict=strict)
+    _keep_in_period(invoice)
     invoice.updated_at = clock.now()
     db.session.flush()
     return invoice
@@ -103,7 +114,7 @@ def change_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = Fal
     """Change parts of a draft, or the non-fiscal fields of an issued invoice. Raises NotFound, Conflict, Invalid."""
     invoice = _locked(invoice_id)
     if invoice.state == DRAFT:
-        return replace_invoice(invoice_id, as_input(invoice, without=data) | data, strict=strict)
+        return _replace(invoice, as_input(invoice) | data, strict=strict)
     fixed = sorted(data.keys() - OPEN_AFTER_ISSUE)
     if fixed:
         text = "Is fixed: the invoice is issued. Correct it with a credit note."
@@ -133,6 +144,7 @@ def issue_invoice(invoice_id: UUID) -> Invoice:
     _refuse_unless_draft(invoice, "issued")
     settings = get_settings()
     _date_for_issue(invoice, settings)
+    _keep_in_period(invoice)
     if invoice.amount_due < 0:
         raise Invalid({"total": "An invoice does not ask for less than nothing; use a credit note."})
     series = numbering.series_for(KIND, invoice.series_id)
@@ -154,10 +166,24 @@ def next_number(series_id: UUID | None) -> dict[str, Any]:
 
 
 def _locked(invoice_id: UUID) -> Invoice:
-    return find_or_404(Invoice, invoice_id, "invoice", *WHOLE, lock=True)
+    return _whole(invoice_id, lock=True)
+
+
+def _whole(invoice_id: UUID, *, lock: bool = False) -> Invoice:
+    """An invoice with its customer and lines. The ORM's own ways to load a collection take twice as long as this."""
+    invoice = find_or_404(Invoice, invoice_id, "invoice", _BUYER, lock=lock)
+    # What was loaded before the lock was ours may be stale.
+    fresh = {"populate_existing": lock}
+    its = {"org_id": invoice.org_id, "invoice_id": invoice.id}
+    lines = db.session.scalars(_LINES, its, execution_options=fresh).all()
+    set_committed_value(invoice, "lines", lines)
+    for line in lines:
+        set_committed_value(line, "invoice", invoice)
+    return invoice
 
 
 def _shown(invoice: Invoice) -> Invoice:
+    invoice.warnings = _rate_warnings(invoice)
     if invoice.seller_snapshot is None:
         invoice.live_seller = seller_block(get_settings())
     return invoice
@@ -170,7 +196,7 @@ def _refuse_unless_draft(invoice: Invoice, deed: str) -> None:
         )
 
 
-def _refuse_renumbering(invoice: Invoice, data: Mapping[str, Any]) -> None:
+def _renumber(invoice: Invoice, data: Mapping[str, Any]) -> None:
     if data.get("series_id") and data["series_id"] != invoice.series_id:
         if invoice.number:
             raise Conflict(
@@ -186,11 +212,17 @@ def _refuse_renumbering(invoice: Invoice, data: Mapping[str, Any]) -> None:
         invoice.number = numbering.claim(series, data["number"], invoice.id)
 
 
+def _keep_in_period(invoice: Invoice) -> None:
+    """A draft that has its number already and is dated into another year gets one of that year."""
+    if invoice.number:
+        series = numbering.series_for(KIND, invoice.series_id)
+        invoice.number = numbering.in_period(series, invoice.number, invoice.id, invoice.issue_date)
+
+
 def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> None:
     """Write a whole content into a draft: what `data` leaves out goes back to its default."""
     settings, customer = get_settings(), _customer(data)
-    kept = {UUID(tax_id) for line in invoice.lines for tax_id in line.tax_ids} if invoice.version else set()
-    content = compose(data, settings, customer, kept_taxes=kept)
+    content = compose(data, settings, customer, kept=_carried(invoice))
     if strict:
         refuse_differences(content)
     invoice.customer, invoice.customer_id = customer, customer.id
@@ -200,11 +232,10 @@ def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> None:
     invoice.extra = data.get("extra", {})
     invoice.notes = data.get("notes", settings.invoice_notes)
     invoice.terms = data.get("terms", settings.invoice_terms)
-    invoice.base_currency, invoice.exchange_rate = settings.currency, data.get("exchange_rate")
-    invoice.rounding_mode = settings.rounding
     _date(invoice, data.get("issue_date"), data.get("due_date"))
     _write_content(invoice, data, content)
-    invoice.live_seller, invoice.warnings = seller_block(settings), tuple(content.warnings)
+    _write_rate(invoice, settings, data.get("exchange_rate"))
+    invoice.live_seller, invoice.warnings = seller_block(settings), (*content.warnings, *_rate_warnings(invoice))
 
 
 def _customer(data: dict[str, Any]) -> Customer:
@@ -226,6 +257,7 @@ def _date(invoice: Invoice, issue_date: date | None, due: date | None) -> None:
 def _write_content(invoice: Invoice, data: Mapping[str, Any], content: Content) -> None:
     totals, discount = content.totals, data.get("discount") or {}
     invoice.currency, invoice.tax_inclusive = content.currency, content.tax_inclusive
+    invoice.rounding_mode = content.rounding_mode
     invoice.discount_type, invoice.discount_value = discount.get("type"), discount.get("value")
     invoice.charges = _charges(data.get("charges", ()))
     invoice.tax_rows, invoice.withholding_rows = content.tax_rows(), content.withholding_rows()
@@ -251,10 +283,18 @@ def _charges(given: Any) -> list[dict[str, Any]]:
     return [{"amount": f"{Decimal(charge['amount']):f}", "reason": charge["reason"]} for charge in given]
 
 
-def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any]:
+def _carried(invoice: Invoice) -> set[UUID]:
+    """The taxes and items of a draft's lines as they are stored; a new draft has none yet."""
+    lines = invoice.lines if invoice.version else []
+    return {UUID(tax_id) for line in lines for tax_id in line.tax_ids} | {
+        line.item_id for line in lines if line.item_id
+    }
+
+
+def as_input(invoice: Invoice) -> dict[str, Any]:
     """The body that would make this draft again, so that a change is a replacement with some fields new."""
     data: dict[str, Any] = {name: getattr(invoice, name) for name in _PLAIN}
-    data |= {
+    return data | {
         "customer_id": invoice.customer_id,
         "payment_terms": invoice.payment_terms,
         "extra": invoice.extra,
@@ -270,9 +310,6 @@ def as_input(invoice: Invoice, without: Mapping[str, Any] = {}) -> dict[str, Any
         "rounding": money.from_minor(invoice.rounding, invoice.currency),
         "lines": [_line_input(line) for line in invoice.lines],
     }
-    if "customer" in without:
-        del data["customer_id"]
-    return data
 
 
 def _line_input(line: InvoiceLine) -> dict[str, Any]:
@@ -292,8 +329,7 @@ def _date_for_issue(invoice: Invoice, settings: Settings) -> None:
     if invoice.issue_date_fixed or invoice.issue_date == tenancy.today():
         return
     data = as_input(invoice) | {"issue_date": tenancy.today()}
-    kept = {UUID(tax_id) for line in invoice.lines for tax_id in line.tax_ids}
-    _write_content(invoice, data, compose(data, settings, invoice.customer, kept_taxes=kept))
+    _write_content(invoice, data, compose(data, settings, invoice.customer, kept=_carried(invoice)))
     _date(invoice, tenancy.today(), data["due_date"])
 
 
@@ -301,14 +337,27 @@ def _freeze(invoice: Invoice, settings: Settings) -> None:
     """Copy the parties into the invoice and convert it into the base currency, each part by itself."""
     invoice.seller_snapshot, invoice.customer_snapshot = seller_block(settings), customers.party(invoice.customer)
     invoice.customer_name, invoice.customer_email = invoice.customer.name, invoice.customer.email
-    invoice.base_currency = settings.currency
-    if invoice.currency == settings.currency:
-        invoice.exchange_rate = Decimal(1)
+    _write_rate(invoice, settings, invoice.exchange_rate)
+    invoice.warnings = _rate_warnings(invoice)
     invoice.exchange_rate_date = invoice.issue_date if invoice.exchange_rate else None
     if invoice.exchange_rate:
         net = invoice.subtotal - invoice.discount_total + invoice.charge_total
         parts = [net, *(row["amount"] for row in invoice.tax_rows)]
         invoice.base_total = sum(_converted(part, invoice) for part in parts)
+
+
+def _write_rate(invoice: Invoice, settings: Settings, given: Decimal | None) -> None:
+    """The base currency costs one of itself, whatever the caller says; another costs what they say."""
+    same = invoice.currency == settings.currency
+    invoice.base_currency, invoice.exchange_rate = settings.currency, Decimal(1) if same else given
+    invoice.exchange_rate_source = "same_currency" if same else "manual" if given else None
+
+
+def _rate_warnings(invoice: Invoice) -> tuple[dict[str, Any], ...]:
+    if invoice.exchange_rate:
+        return ()
+    text = f"Without a rate the invoice has no amount in {invoice.base_currency} and is missing from its reports."
+    return ({"code": "exchange_rate_missing", "field": "exchange_rate", "message": text},)
 
 
 def _converted(amount: int, invoice: Invoice) -> int:

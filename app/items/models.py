@@ -6,13 +6,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
-from app.data.types import Json, Scaled
+from app.data.base import Labelled, SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
+from app.data.types import Scaled
 
 TYPES = ("product", "service")
 
 
-class Item(TenantModel, Stamped, SoftDeleted):
+class Item(TenantModel, Stamped, SoftDeleted, Labelled):
     """A product or a service as it is sold. Documents copy from it and point to it, deleted or not."""
 
     __tablename__ = "items"
@@ -33,8 +33,6 @@ class Item(TenantModel, Stamped, SoftDeleted):
     price: Mapped[Decimal] = mapped_column(Scaled())
     currency: Mapped[str] = mapped_column(sa.String(3))
     active: Mapped[bool] = mapped_column(default=True)
-    extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
-    external_id: Mapped[str | None] = mapped_column(sa.String(255))
 
     tax_links: Mapped[list["ItemTax"]] = relationship(
         order_by="ItemTax.position", lazy="selectin", cascade="all, delete-orphan"

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.data.base import Stamped, TenantModel, tenant_key
+from app.data.base import Labelled, Stamped, TenantModel, tenant_key, unique_in_organization
 from app.data.types import UtcDateTime
 
 KINDS = ("invoice", "credit_note", "quote", "payment", "expense")
@@ -18,12 +18,13 @@ RESETS = ("never", "yearly", "monthly")
 ASSIGNS = ("on_issue", "on_create")
 
 
-class NumberSeries(TenantModel, Stamped):
+class NumberSeries(TenantModel, Stamped, Labelled):
     """How the documents of one kind are numbered. One series of a kind is its default."""
 
     __tablename__ = "number_series"
     __table_args__ = (
         sa.UniqueConstraint("org_id", "kind", "name"),
+        unique_in_organization("uq_number_series_external_id", "external_id"),
         sa.Index(
             "uq_number_series_default",
             "org_id",

@@ -23,6 +23,8 @@ class SeriesOut(Schema):
     manual = fields.Flag()
     is_default = fields.Flag()
     first = fields.Whole(0, MOST_FIRST)
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
     created_at = fields.Instant()
     updated_at = fields.Instant()
 
@@ -38,6 +40,8 @@ class SeriesIn(Schema):
     manual = fields.Flag(load_default=False, doc="The caller gives the numbers; a duplicate is refused.")
     is_default = fields.Flag(load_default=False, doc="Takes the place of the kind's present default.")
     first = fields.Whole(0, MOST_FIRST, load_default=1, example=1, doc="Where counting starts.")
+    metadata = fields.Metadata(attribute="extra", load_default=dict)
+    external_id = fields.external_id(load_default=None)
 
     @validates_schema(skip_on_field_errors=True)
     def _check(self, data: dict[str, Any], **_: Any) -> None:
@@ -56,6 +60,8 @@ class SeriesPatch(Schema):
     assign = fields.Text(10, one_of=ASSIGNS, example="on_issue")
     is_default = fields.Flag(doc="Takes the place of the kind's present default.")
     first = fields.Whole(0, MOST_FIRST, example=1, doc="Where counting starts.")
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
 
 
 class SeriesQuery(PageQuery):

@@ -16,7 +16,7 @@ from app.data import clock, tenancy
 from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
-from app.http.lookup import find_or_404
+from app.http.lookup import find_or_404, refuse_taken
 from app.numbering import pattern
 from app.numbering.models import Number, NumberCounter, NumberSeries
 
@@ -54,6 +54,7 @@ def series_for(kind: str, series_id: UUID | None) -> NumberSeries:
 def create_series(data: dict[str, Any]) -> NumberSeries:
     """Make a series. Raises Conflict when its name or pattern stands for another series of the kind already."""
     _refuse_twin(data["kind"], data, but=None)
+    refuse_taken(NumberSeries, NumberSeries.external_id, data["external_id"], field="external_id")
     if data["is_default"]:
         _clear_default(data["kind"])
     series = NumberSeries(org_id=tenancy.current_organization(), id=new_id(), **data)
@@ -77,6 +78,8 @@ def change_series(series_id: UUID, data: Mapping[str, Any]) -> NumberSeries:
     if data.get("is_default") is False and series.is_default:
         raise Conflict("Make another series the default instead.", details={"fields": {"is_default": ["Is needed."]}})
     _refuse_twin(series.kind, data, but=series.id)
+    if "external_id" in data:
+        refuse_taken(NumberSeries, NumberSeries.external_id, data["external_id"], field="external_id", but=series.id)
     if data.get("is_default") and not series.is_default:
         _clear_default(series.kind)
     for name, value in data.items():
@@ -98,6 +101,21 @@ def allocate(series: NumberSeries, document_id: UUID, day: date) -> str:
     _refuse_duplicate(series, number, "Change the series' pattern: it repeats the number {number}.")
     _record(series, period, sequence, number, document_id)
     return number
+
+
+def in_period(series: NumberSeries, number: str, document_id: UUID, day: date) -> str:
+    """The document's number if it is of the period of `day`; else that one goes back and it gets one of that period.
+
+    A draft that was numbered on creation and is dated into another year shall not carry the old year's number.
+    """
+    mine = sa.select(Number.period, Number.sequence).where(
+        Number.series_id == series.id, Number.document_id == document_id
+    )
+    place = db.session.execute(mine).one()
+    if place.sequence is None or place.period == pattern.period_of(series.reset, day):
+        return number
+    release(series.id, document_id)
+    return allocate(series, document_id, day)
 
 
 def claim(series: NumberSeries, number: str, document_id: UUID) -> str:

@@ -8,14 +8,22 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.data import tenancy
-from app.data.base import SoftDeleted, Stamped, TenantModel, tenant_key, unique_among_living
-from app.data.types import Json, Scaled
+from app.data.base import (
+    Labelled,
+    SoftDeleted,
+    Stamped,
+    TenantModel,
+    tenant_key,
+    unique_among_living,
+    unique_in_organization,
+)
+from app.data.types import Scaled
 
 KINDS = ("vat", "sales", "withholding", "exempt")
 CATEGORIES = ("S", "Z", "E", "AE", "K", "G", "O")
 
 
-class Tax(TenantModel, Stamped, SoftDeleted):
+class Tax(TenantModel, Stamped, SoftDeleted, Labelled):
     """A tax by name. What it charges stands in its rates: a rate is never edited, a new one follows it."""
 
     __tablename__ = "taxes"
@@ -29,8 +37,6 @@ class Tax(TenantModel, Stamped, SoftDeleted):
     is_default: Mapped[bool] = mapped_column(default=False)
     exemption_reason: Mapped[str | None] = mapped_column(sa.String(500))
     exemption_code: Mapped[str | None] = mapped_column(sa.String(40))
-    extra: Mapped[dict[str, str]] = mapped_column("metadata", Json, default=dict)
-    external_id: Mapped[str | None] = mapped_column(sa.String(255))
 
     rates: Mapped[list["TaxRate"]] = relationship(
         back_populates="tax", order_by="TaxRate.valid_from", lazy="selectin", cascade="all, delete-orphan"
@@ -60,21 +66,27 @@ class TaxRate(TenantModel):
     tax: Mapped[Tax] = relationship(back_populates="rates")
 
 
-class Unit(TenantModel, Stamped):
+class Unit(TenantModel, Stamped, Labelled):
     """A unit of measure: what people read, and its UN/ECE Recommendation 20 code for e-invoices."""
 
     __tablename__ = "units"
-    __table_args__ = (sa.UniqueConstraint("org_id", "name"),)
+    __table_args__ = (
+        sa.UniqueConstraint("org_id", "name"),
+        unique_in_organization("uq_units_external_id", "external_id"),
+    )
 
     name: Mapped[str] = mapped_column(sa.String(40))
     code: Mapped[str | None] = mapped_column(sa.String(3))
 
 
-class PaymentMethod(TenantModel, Stamped):
+class PaymentMethod(TenantModel, Stamped, Labelled):
     """A way to pay, and its UNCL 4461 code for e-invoices (30 credit transfer, 48 card, 58 SEPA…)."""
 
     __tablename__ = "payment_methods"
-    __table_args__ = (sa.UniqueConstraint("org_id", "name"),)
+    __table_args__ = (
+        sa.UniqueConstraint("org_id", "name"),
+        unique_in_organization("uq_payment_methods_external_id", "external_id"),
+    )
 
     name: Mapped[str] = mapped_column(sa.String(60))
     code: Mapped[str | None] = mapped_column(sa.String(3))

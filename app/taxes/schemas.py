@@ -101,6 +101,8 @@ class UnitOut(Schema):
     id = fields.Id()
     name = fields.Text(40, example="hour")
     code = fields.Text(3, allow_none=True, example="HUR", doc="UN/ECE Recommendation 20.")
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
     created_at = fields.Instant()
     updated_at = fields.Instant()
 
@@ -110,6 +112,8 @@ class UnitIn(Schema):
 
     name = fields.Text(40, least=1, required=True, example="hour")
     code = fields.Text(3, pattern="[A-Z0-9]{2,3}", allow_none=True, example="HUR", doc="UN/ECE Recommendation 20.")
+    metadata = fields.Metadata(attribute="extra", load_default=dict)
+    external_id = fields.external_id(load_default=None)
 
 
 class PaymentMethodOut(Schema):
@@ -119,6 +123,8 @@ class PaymentMethodOut(Schema):
     name = fields.Text(60, example="Bank transfer")
     code = fields.Text(3, allow_none=True, example="30", doc="UNCL 4461.")
     active = fields.Flag()
+    metadata = fields.Metadata(attribute="extra")
+    external_id = fields.external_id()
     created_at = fields.Instant()
     updated_at = fields.Instant()
 
@@ -129,3 +135,5 @@ class PaymentMethodIn(Schema):
     name = fields.Text(60, least=1, required=True, example="Bank transfer")
     code = fields.Text(3, pattern="[0-9A-Z]{1,3}", allow_none=True, example="30", doc="UNCL 4461.")
     active = fields.Flag(load_default=True)
+    metadata = fields.Metadata(attribute="extra", load_default=dict)
+    external_id = fields.external_id(load_default=None)

@@ -83,15 +83,10 @@ def taxes_by_id(ids: Iterable[UUID], field: str) -> dict[UUID, Tax]:
     return found
 
 
-def default_taxes() -> list[Tax]:
-    """The organisation's default taxes, in the order they apply."""
-    query = sa.select(Tax).where(Tax.is_default, Tax.deleted_at.is_(None)).order_by(Tax.order, Tax.id)
-    return list(db.session.scalars(query))
-
-
 def create_named(model: type[Unit] | type[PaymentMethod], data: Mapping[str, Any]) -> Unit | PaymentMethod:
     """Make a unit or a payment method. Raises Conflict when its name is taken."""
     refuse_taken(model, model.name, data["name"], field="name")
+    refuse_taken(model, model.external_id, data["external_id"], field="external_id")
     row = model(org_id=tenancy.current_organization(), id=new_id(), **data)
     db.session.add(row)
     db.session.flush()
@@ -105,6 +100,8 @@ def change_named(
     row = find_or_404(model, row_id, noun, lock=True)
     if "name" in data:
         refuse_taken(model, model.name, data["name"], field="name", but=row.id)
+    if "external_id" in data:
+        refuse_taken(model, model.external_id, data["external_id"], field="external_id", but=row.id)
     for name, value in data.items():
         setattr(row, name, value)
     db.session.flush()

@@ -85,6 +85,8 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_api_keys_org_id_organizations")),
@@ -92,6 +94,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
     )
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_api_keys_external_id",
+            ["org_id", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
+
     op.create_table(
         "customers",
         sa.Column("org_id", sa.Uuid(), nullable=False),
@@ -119,9 +130,9 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=20), nullable=True),
         sa.Column("payment_terms", sa.String(length=60), nullable=True),
         sa.Column("notes", sa.Text(), nullable=True),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("metadata", JSON, nullable=False),
         sa.Column("external_id", sa.String(length=255), nullable=True),
-        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -214,6 +225,8 @@ def upgrade() -> None:
         sa.Column("manual", sa.Boolean(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_number_series_org_id_organizations")),
@@ -228,6 +241,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("is_default"),
             postgresql_where=sa.text("is_default"),
         )
+        batch_op.create_index(
+            "uq_number_series_external_id",
+            ["org_id", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
 
     op.create_table(
         "payment_methods",
@@ -236,12 +256,23 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("code", sa.String(length=3), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_payment_methods_org_id_organizations")),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_payment_methods")),
         sa.UniqueConstraint("org_id", "name", name=op.f("uq_payment_methods_org_id_name")),
     )
+    with op.batch_alter_table("payment_methods", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_payment_methods_external_id",
+            ["org_id", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
+
     op.create_table(
         "settings",
         sa.Column("org_id", sa.Uuid(), nullable=False),
@@ -299,12 +330,23 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("code", sa.String(length=3), nullable=True),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_units_org_id_organizations")),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_units")),
         sa.UniqueConstraint("org_id", "name", name=op.f("uq_units_org_id_name")),
     )
+    with op.batch_alter_table("units", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_units_external_id",
+            ["org_id", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
+
     op.create_table(
         "customer_taxes",
         sa.Column("org_id", sa.Uuid(), nullable=False),
@@ -350,6 +392,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("exchange_rate", sa.BigInteger(), nullable=True),
         sa.Column("exchange_rate_date", sa.Date(), nullable=True),
+        sa.Column("exchange_rate_source", sa.String(length=40), nullable=True),
         sa.Column("base_currency", sa.String(length=3), nullable=False),
         sa.Column("base_total", sa.BigInteger(), nullable=True),
         sa.Column("tax_inclusive", sa.Boolean(), nullable=False),
@@ -377,8 +420,6 @@ def upgrade() -> None:
         sa.Column("notes", sa.Text(), nullable=True),
         sa.Column("terms", sa.Text(), nullable=True),
         sa.Column("internal_notes", sa.Text(), nullable=True),
-        sa.Column("metadata", JSON, nullable=False),
-        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("source_type", sa.String(length=40), nullable=True),
         sa.Column("source_id", sa.Uuid(), nullable=True),
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=True),
@@ -388,6 +429,8 @@ def upgrade() -> None:
         sa.Column("voided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("content_hash", sa.String(length=64), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("metadata", JSON, nullable=False),
+        sa.Column("external_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -412,6 +455,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_invoices_customer", ["org_id", "customer_id", "id"], unique=False)
         batch_op.create_index("ix_invoices_due_date", ["org_id", "due_date", "id"], unique=False)
         batch_op.create_index("ix_invoices_issue_date", ["org_id", "issue_date", "id"], unique=False)
+        batch_op.create_index("ix_invoices_number", ["org_id", "number"], unique=False)
         batch_op.create_index(
             "uq_invoices_external_id",
             ["org_id", "external_id"],

@@ -69,13 +69,14 @@ def planted(backend, make_client, monkeypatch):
     ["/nowhere", f"{API}/nowhere", "/", f"{API}", f"{API}/", f"{API}/me/", "/static/x", "/%00", f"{API}/customers/%ff"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-def test_an_unknown_path_is_a_404_with_or_without_a_key(client, anonymous, path, method):
-    for caller in (client, anonymous):
-        with caller.app.test_client() as web:
-            response = web.open(
-                path, method=method, headers={"Authorization": f"Bearer {caller.key}"} if caller.key else {}
-            )
-        assert_refused(response, 404, "not_found")
+def test_an_unknown_path_is_a_404_and_in_the_api_a_401_without_a_key(client, path, method):
+    with client.app.test_client() as web:
+        assert_refused(
+            web.open(path, method=method, headers={"Authorization": f"Bearer {client.key}"}), 404, "not_found"
+        )
+        keyless = web.open(path, method=method)
+    expected = (401, "unauthorized") if path.startswith(f"{API}/") else (404, "not_found")
+    assert_refused(keyless, *expected)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +90,10 @@ def test_an_unknown_path_is_a_404_with_or_without_a_key(client, anonymous, path,
     ],
 )
 def test_a_verb_that_an_address_lacks_is_a_405_that_names_the_others(client, anonymous, method, path, allowed):
-    for caller in (client, anonymous):
-        response = caller.open(method, path)
-        assert_refused(response, 405, "method_not_allowed")
-        assert set(response.headers["Allow"].split(", ")) == allowed
+    response = client.open(method, path)
+    assert_refused(response, 405, "method_not_allowed")
+    assert set(response.headers["Allow"].split(", ")) == allowed
+    assert_refused(anonymous.open(method, path), 401, "unauthorized")
 
 
 @pytest.mark.parametrize("name", ["crash-once", "crash-sql", "crash-deep", "crash-memory", "break-rule", "lose-line"])

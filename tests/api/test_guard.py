@@ -160,9 +160,10 @@ def test_a_star_holds_every_scope_and_nothing_less_does(caller):
     assert_refused(caller("enterprise", "items:read", "items:write").get("/words"), 403, "forbidden")
 
 
-def test_a_malformed_path_of_a_gated_feature_is_a_404_for_all(caller, games):
-    for who in (caller("free"), ApiClient(games, Documented(games), None)):
-        assert_refused(who.post("/words/one", {"word": "x"}), 404, "not_found")
+def test_a_malformed_path_of_a_gated_feature_is_a_404_and_without_a_key_a_401(caller, games):
+    assert_refused(caller("free").post("/words/one", {"word": "x"}), 404, "not_found")
+    nobody = ApiClient(games, Documented(games), None)
+    assert_refused(nobody.post("/words/one", {"word": "x"}), 401, "unauthorized")
 
 
 def test_the_document_says_what_the_guard_enforces(games):

@@ -91,3 +91,14 @@ def test_a_drafts_series_may_change_until_it_has_a_number(client, make_invoice, 
     assert_refused(
         client.patch(f"/invoices/{numbered['id']}", {"series_id": own["id"]}), 409, "conflict", field="series_id"
     )
+
+
+def test_a_numbered_draft_that_moves_to_another_year_gets_a_number_of_that_year(client, make_invoice, series):
+    own = series(pattern="{yyyy}-{seq:03}", reset="yearly", assign="on_create")
+    draft = make_invoice(series_id=own["id"], issue_date="2025-12-30")
+    assert draft["number"] == "2025-001"
+    moved = client.patch(f"/invoices/{draft['id']}", {"issue_date": "2026-01-02"}).get_json()
+    assert moved["number"] == "2026-001"
+    assert issue(client, moved) == "2026-001"
+    assert make_invoice(series_id=own["id"], issue_date="2025-12-31")["number"] == "2025-001"
+    assert sorted(audit(client, own["id"])) == ["2025-001", "2026-001"]

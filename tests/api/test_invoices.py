@@ -5,6 +5,9 @@ import datetime as dt
 import pytest
 import time_machine
 
+from app.data.tenancy import organization
+from app.data.transaction import unit_of_work
+from app.invoices.check import findings
 from tests.support.client import assert_refused
 
 LINES = [{"name": "Consulting", "quantity": "2", "unit_price": "750.00"}]
@@ -357,3 +360,57 @@ def test_an_invoice_does_not_ask_for_less_than_nothing(client, make_invoice):
     nothing = make_invoice(lines=[{"name": "Free", "quantity": 1, "unit_price": 0}])
     issued = client.post(f"/invoices/{nothing['id']}/issue").get_json()
     assert (issued["status"], issued["payment_status"]) == ("paid", "paid")
+
+
+def test_the_rounding_that_was_used_is_the_rounding_that_is_kept(make_client):
+    client = make_client()
+    lines = [{"name": "x", "quantity": q, "unit_price": "0.35", "tax_rate": 19} for q in (3, 1, 1)]
+    day = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+    with time_machine.travel(day, tick=False):
+        draft = client.post("/invoices", {"customer": {"name": "C"}, "lines": lines}).get_json()
+        assert (draft["tax_total"], draft["total"]) == ("0.33", "2.08")
+        client.patch("/settings", {"rounding": "line"})
+    with time_machine.travel(day + dt.timedelta(days=1), tick=False):
+        issued = client.post(f"/invoices/{draft['id']}/issue").get_json()
+        assert (issued["tax_total"], issued["total"]) == ("0.34", "2.09")
+    with client.app.app_context(), organization(client.org_id, "UTC"), unit_of_work(write=False):
+        assert list(findings()) == []
+
+
+def test_a_draft_keeps_what_was_deleted_from_the_catalogue(client, make_invoice):
+    tax = client.post("/taxes", {"name": "VAT", "rate": "19"}).get_json()["id"]
+    item = client.post("/items", {"type": "product", "name": "I", "price": 5, "tax_ids": [tax]}).get_json()["id"]
+    draft = make_invoice(lines=[{"item_id": item}])
+    assert client.delete(f"/items/{item}").status_code == client.delete(f"/taxes/{tax}").status_code == 204
+    changed = client.patch(f"/invoices/{draft['id']}", {"reference": "x"})
+    assert changed.status_code == 200, changed.get_json()
+    assert (changed.get_json()["lines"], changed.get_json()["total"]) == (draft["lines"], "5.95")
+    body = {"customer_id": draft["customer_id"], "lines": [{"item_id": item}]}
+    assert_refused(client.post("/invoices", body), 422, "validation_error", field="lines.0.item_id")
+
+
+def test_lines_may_trade_places_and_be_replaced(client, make_invoice):
+    draft = make_invoice(lines=[{"name": name, "unit_price": 1} for name in "abc"])
+    a, b, c = ({"id": line["id"], "name": line["name"], "unit_price": 1} for line in draft["lines"])
+    for lines in ([c, a, b], [{"name": "new", "unit_price": 2}, c], [{"name": "only", "unit_price": 3}], [a, a]):
+        changed = client.patch(f"/invoices/{draft['id']}", {"lines": lines})
+        assert changed.status_code == 200, changed.get_json()
+        shown = client.get(f"/invoices/{draft['id']}").get_json()
+        assert [line["name"] for line in shown["lines"]] == [line["name"] for line in lines]
+
+
+def test_a_foreign_invoice_without_a_rate_says_so(client, make_invoice):
+    draft = make_invoice(currency="USD")
+    assert [warning["code"] for warning in draft["warnings"]] == ["exchange_rate_missing"]
+    assert client.get(f"/invoices/{draft['id']}").get_json()["warnings"] == draft["warnings"]
+    rated = client.patch(f"/invoices/{draft['id']}", {"exchange_rate": "0.9"}).get_json()
+    assert (rated["warnings"], rated["exchange_rate_source"]) == ([], "manual")
+    own = make_invoice(exchange_rate="2")
+    assert (own["exchange_rate"], own["exchange_rate_source"]) == ("1", "same_currency")
+
+
+def test_an_operation_without_a_body_refuses_one(client, make_invoice):
+    draft = make_invoice()["id"]
+    assert_refused(client.post(f"/invoices/{draft}/issue", {"dry_run": True}), 422, "validation_error", field="dry_run")
+    assert client.get(f"/invoices/{draft}").get_json()["state"] == "draft"
+    assert client.post(f"/invoices/{draft}/issue", {}).status_code == 200

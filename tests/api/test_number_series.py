@@ -72,6 +72,8 @@ class TestSeries:
             "manual": False,
             "is_default": True,
             "first": 100,
+            "metadata": {"k": "v"},
+            "external_id": "S-1",
         }
         assert set(body) == set(client.documented.document["components"]["schemas"]["SeriesIn"]["properties"])
         response = client.post("/number-series", body)

@@ -98,7 +98,7 @@ def test_security_scope_and_tier_are_those_of_the_guard(app, every):
 def test_every_error_answer_is_there_and_wears_the_envelope(app, every, document):
     for operation in every:
         answers, guard = operation.raw["responses"], marker(app, operation)
-        expected = {"500"}
+        expected = {"429", "500"}
         expected |= set() if guard.public else {"401"}
         expected |= {"403"} if guard.scope else set()
         expected |= {"402"} if guard.tier != LOWEST_TIER else set()
