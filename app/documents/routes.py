@@ -19,6 +19,7 @@ _BINARY = {"type": "string", "contentMediaType": PDF}
 
 @bp.route("/invoices/<uuid:invoice_id>/pdf", methods=("POST",))
 @requires(scope="invoices:write", writes=False)
+@bp.alt_response(503, response="Error503")
 @bp.response(201, FileOut)
 def create_invoice_pdf(invoice_id: UUID) -> dict[str, Any]:
     """Make the invoice's PDF and a signed link to it that expires."""
@@ -29,6 +30,7 @@ def create_invoice_pdf(invoice_id: UUID) -> dict[str, Any]:
 
 @bp.route("/invoices/<uuid:invoice_id>/pdf")
 @requires(scope="invoices:read")
+@bp.alt_response(503, response="Error503")
 @bp.response(200, _BINARY, content_type=PDF, description="The invoice as a PDF.")
 def download_invoice_pdf(invoice_id: UUID) -> Response:
     """Download the invoice as a PDF."""

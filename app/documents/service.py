@@ -24,10 +24,10 @@ from app.accounts.models import Settings
 from app.config import Settings as Configuration
 from app.data import clock
 from app.data.transaction import end_reading
-from app.documents.renderer import Renderer
+from app.documents.renderer import Renderer, RenderingFailed
 from app.documents.rendering import DocumentView, render_pdf
 from app.extensions import db
-from app.http.errors import Gone, NotFound
+from app.http.errors import Gone, NotFound, Unavailable
 from app.invoices import service as invoices
 from app.invoices.models import Invoice
 from app.invoices.schemas import InvoiceOut
@@ -66,7 +66,7 @@ class StoredDocument:
 
 
 def invoice_pdf(invoice_id: UUID) -> StoredDocument:
-    """The PDF of an invoice, drawn now or earlier. Raises NotFound, RenderingFailed."""
+    """The PDF of an invoice, drawn now or earlier. Raises NotFound, Unavailable."""
     invoice = invoices.get_invoice(invoice_id)
     # The logo is left out of settings as others read them; here it would be a query of its own.
     settings = db.session.scalars(sa.select(Settings).options(undefer(Settings.logo))).one()
@@ -75,7 +75,10 @@ def invoice_pdf(invoice_id: UUID) -> StoredDocument:
     end_reading()
     if not stored.path.exists():
         renderer: Renderer = current_app.extensions[EXTENSION]
-        _write(stored.path, render_pdf(view, renderer))
+        try:
+            _write(stored.path, render_pdf(view, renderer))
+        except RenderingFailed as error:
+            raise Unavailable(f"The document could not be drawn: {error}.") from error
     return stored
 
 

@@ -31,6 +31,7 @@ CODES = {
     422: "validation_error",
     429: "rate_limited",
     500: "internal_error",
+    503: "service_unavailable",
 }
 
 MESSAGES = {
@@ -123,6 +124,12 @@ def _shown(name: str) -> str:
     return name.encode("utf-8", "replace").decode()[:80]
 
 
+class Unavailable(Problem):
+    """503: it could not be done just now and changed nothing; trying again may work."""
+
+    status = 503
+
+
 def init_app(app: Flask) -> None:
     """Register the handlers that leave no failure outside the envelope."""
     app.register_error_handler(Problem, problem_response)
@@ -139,6 +146,8 @@ def problem_response(problem: Problem) -> Response:
     response = envelope(problem.status, problem.code, problem.message, problem.details)
     if problem.status == Unauthorized.status:
         response.headers["WWW-Authenticate"] = 'Bearer realm="billhook"'
+    if problem.status == Unavailable.status:
+        response.headers["Retry-After"] = "5"
     return response
 
 

@@ -103,4 +103,6 @@ def test_a_document_that_cannot_be_drawn_is_a_clear_error(app, client, make_invo
         raise RenderingFailed("too slow")
 
     monkeypatch.setattr(app.extensions["billhook.renderer"], "draw", fail)
-    assert_refused(client.get(f"/invoices/{invoice['id']}/pdf"), 500, "internal_error")
+    response = client.get(f"/invoices/{invoice['id']}/pdf")
+    assert_refused(response, 503, "service_unavailable")
+    assert response.headers["Retry-After"]
