@@ -18,6 +18,7 @@ from app.accounts.models import Organization, Settings
 from app.accounts.schemas import OrganizationOut
 from app.accounts.service import NewOrganization
 from app.cli.shell import Checked, Group, Refusal, answer, json_option, table
+from app.data import migrate
 from app.data.tenancy import crossing, organization
 from app.data.transaction import unit_of_work
 from app.extensions import db
@@ -60,7 +61,8 @@ def create(
     *,
     as_json: bool,
 ) -> None:
-    """Make the organisation NAME, its owner, and a key that holds all scopes."""
+    """Make the organisation NAME, its owner, and a key that holds all scopes; in an empty database, the tables too."""
+    migrate.upgrade_if_empty(migrate.running())
     settings: dict[str, Any] = {"currency": currency, "timezone": timezone, "locale": locale}
     if country:
         settings["seller"] = {"address": {"country": country}}

@@ -15,7 +15,7 @@ from app.data.base import new_id
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
-from app.taxes.service import taxes_by_id
+from app.taxes.service import link_taxes
 
 NOUN = "customer"
 UNKNOWN = "There is no such customer."
@@ -169,20 +169,9 @@ def _fill(customer: Customer, data: dict[str, Any]) -> Customer:
     external_id = data.get("external_id")
     refuse_taken(Customer, Customer.external_id, external_id, field="external_id", but=customer.id)
     if "tax_ids" in data:
-        _link_taxes(customer, data.pop("tax_ids"))
+        link_taxes(customer, CustomerTax, data.pop("tax_ids"))
     for name, value in data.items():
         setattr(customer, name, value)
     db.session.add(customer)
     db.session.flush()
     return customer
-
-
-def _link_taxes(customer: Customer, tax_ids: list[UUID]) -> None:
-    """A tax that stays keeps its row, so that reordering never collides with the key (customer, tax)."""
-    wanted = list(dict.fromkeys(tax_ids))
-    taxes_by_id(wanted, "tax_ids")
-    kept = {link.tax_id: link for link in customer.tax_links}
-    links = [kept.get(tax_id) or CustomerTax(org_id=customer.org_id, tax_id=tax_id) for tax_id in wanted]
-    for position, link in enumerate(links):
-        link.position = position
-    customer.tax_links = links

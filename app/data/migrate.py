@@ -58,6 +58,12 @@ def upgrade(app: Flask) -> None:
                 _grant_runtime_role(connection)
 
 
+def upgrade_if_empty(app: Flask) -> None:
+    """Bring a database without any table to the newest revision; one that holds anything waits for `upgrade`."""
+    if not sa.inspect(db.engine).get_table_names():
+        upgrade(app)
+
+
 def downgrade(app: Flask, revision: str, owner: str = CORE) -> None:
     """Take one owner back to a revision ("base": before its first)."""
     with _connection(app) as connection:

@@ -12,7 +12,7 @@ from app.data.base import new_id
 from app.extensions import db
 from app.http.lookup import find_or_404, refuse_taken
 from app.items.models import Item, ItemTax
-from app.taxes.service import taxes_by_id
+from app.taxes.service import link_taxes
 
 NOUN = "item"
 
@@ -58,7 +58,7 @@ def _fill(item: Item, data: dict[str, Any]) -> Item:
     refuse_taken(Item, Item.sku, data.get("sku"), field="sku", but=item.id)
     refuse_taken(Item, Item.external_id, data.get("external_id"), field="external_id", but=item.id)
     if "tax_ids" in data:
-        _link_taxes(item, data.pop("tax_ids"))
+        link_taxes(item, ItemTax, data.pop("tax_ids"))
     if "currency" in data:
         data["currency"] = data["currency"] or get_settings().currency
     for name, value in data.items():
@@ -66,14 +66,3 @@ def _fill(item: Item, data: dict[str, Any]) -> Item:
     db.session.add(item)
     db.session.flush()
     return item
-
-
-def _link_taxes(item: Item, tax_ids: list[UUID]) -> None:
-    """A tax that stays keeps its row, so that reordering never collides with the key (item, tax)."""
-    wanted = list(dict.fromkeys(tax_ids))
-    taxes_by_id(wanted, "tax_ids")
-    kept = {link.tax_id: link for link in item.tax_links}
-    links = [kept.get(tax_id) or ItemTax(org_id=item.org_id, tax_id=tax_id) for tax_id in wanted]
-    for position, link in enumerate(links):
-        link.position = position
-    item.tax_links = links

@@ -83,6 +83,20 @@ def taxes_by_id(ids: Iterable[UUID], field: str) -> dict[UUID, Tax]:
     return found
 
 
+def link_taxes(owner: Any, link_model: type[Any], tax_ids: Iterable[UUID]) -> None:
+    """Give an owner (an item, a customer) its taxes, each once, in the caller's order. Raises Invalid on tax_ids.
+
+    A tax that stays keeps its row, so that reordering never collides with the key (owner, tax).
+    """
+    wanted = list(dict.fromkeys(tax_ids))
+    taxes_by_id(wanted, "tax_ids")
+    kept = {link.tax_id: link for link in owner.tax_links}
+    links = [kept.get(tax_id) or link_model(org_id=owner.org_id, tax_id=tax_id) for tax_id in wanted]
+    for position, link in enumerate(links):
+        link.position = position
+    owner.tax_links = links
+
+
 def create_named(model: type[Unit] | type[PaymentMethod], data: Mapping[str, Any]) -> Unit | PaymentMethod:
     """Make a unit or a payment method. Raises Conflict when its name is taken."""
     refuse_taken(model, model.name, data["name"], field="name")
