@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import lazyload
 
 from app.customers.ledger import ledger
@@ -121,7 +122,13 @@ def inline(data: dict[str, Any], at: str = "customer") -> Customer:
     if known:
         return known
     try:
-        return create_customer(data)
+        with db.session.begin_nested():
+            return create_customer(data)
+    except IntegrityError:
+        # Another request has just made the customer with this address: it is the one that was meant.
+        if email and (known := _held(Customer.email_key == email.casefold())):
+            return known
+        raise
     except Invalid as refusal:
         raise Invalid(_under(at, refusal.details["fields"])) from refusal
     except Conflict as refusal:
