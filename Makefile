@@ -45,7 +45,7 @@ lock: setup ## make the three lock files again after a change of pyproject.toml 
 	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --no-emit-index-url $(ARGS) \
 		--group installer -o requirements-uv.lock
 
-bench: setup-dev ## Billhook beside a bare Flask route with raw SQL: ratios from one run
+bench: setup-dev ## Billhook beside Flask routes with raw SQL, one that does the same work: ratios from one run
 	@$(BIN)/python bench/run.py $(ARGS)
 
 clean: ## remove the environment and the caches; data in instance/ stays

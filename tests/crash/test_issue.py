@@ -77,7 +77,7 @@ def issue_until_killed(server, key, ids):
                 acknowledged[invoice_id] = answer.json()["number"]
                 if next(count) == KILL_AFTER:
                     enough.set()
-        except (queue.Empty, requests.ConnectionError):
+        except (queue.Empty, requests.RequestException):  # killed before, or in the middle of, an answer
             enough.set()
 
     with ThreadPoolExecutor(8) as pool:

@@ -68,7 +68,10 @@ def test_core_selects_are_held_to_it_too(two):
         assert raw("SELECT count(*) FROM units a JOIN units b ON a.name = b.name").scalar_one() == 1
 
 
-INSERT = "INSERT INTO units (org_id, id, name, created_at, updated_at) VALUES (:org, :id, 'planted', now(), now())"
+INSERT = """
+    INSERT INTO units (org_id, id, name, metadata, created_at, updated_at)
+    VALUES (:org, :id, 'planted', '{}', now(), now())
+"""
 
 
 def test_a_row_of_another_organisation_cannot_be_put_in(two):
