@@ -6,9 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app import money
 from app.accounts.models import Settings
@@ -22,17 +20,13 @@ from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
 from app.invoices.content import Content, compose, refuse_differences
 from app.invoices.fingerprint import fingerprint
-from app.invoices.models import Invoice, InvoiceLine
+from app.invoices.lines import charge_rows, line_input, load_lines, write_lines
+from app.invoices.models import Invoice
 from app.invoices.status import DRAFT, ISSUED
 from app.numbering import service as numbering
 
 KIND = "invoice"
 _BUYER = joinedload(Invoice.customer).lazyload(Customer.tax_links)
-_LINES = (
-    sa.select(InvoiceLine)
-    .where(InvoiceLine.org_id == sa.bindparam("org_id"), InvoiceLine.invoice_id == sa.bindparam("invoice_id"))
-    .order_by(InvoiceLine.position)
-)
 
 # What may still change on an issued invoice: nothing that a tax inspector reads.
 OPEN_AFTER_ISSUE = frozenset({"internal_notes", "extra", "reference", "due_date"})
@@ -49,21 +43,6 @@ _PLAIN = (
     "period_start",
     "period_end",
     "external_id",
-)
-_LINE = (
-    "item_id",
-    "sku",
-    "gtin",
-    "buyer_item_id",
-    "name",
-    "description",
-    "quantity",
-    "unit",
-    "unit_code",
-    "unit_price",
-    "price_base_quantity",
-    "period_start",
-    "period_end",
 )
 
 
@@ -82,9 +61,10 @@ def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
     if series.manual and not number and series.assign == "on_create":
         raise Invalid({"number": "Is needed: the series is manual."})
     invoice = Invoice(org_id=tenancy.current_organization(), id=new_id(), series_id=series.id, state=DRAFT)
-    _fill(invoice, data, strict=strict)
+    content = _fill(invoice, data, strict=strict)
     db.session.add(invoice)
     db.session.flush()
+    write_lines(invoice, content)
     if number:
         invoice.number = numbering.claim(series, number, invoice.id)
     elif series.assign == "on_create":
@@ -103,10 +83,11 @@ def _replace(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> Invoice
     _renumber(invoice, data)
     if data.get("external_id"):
         refuse_taken(Invoice, Invoice.external_id, data["external_id"], field="external_id", but=invoice.id)
-    _fill(invoice, data, strict=strict)
+    content = _fill(invoice, data, strict=strict)
     _keep_in_period(invoice)
     invoice.updated_at = clock.now()
     db.session.flush()
+    write_lines(invoice, content)
     return invoice
 
 
@@ -172,13 +153,7 @@ def _locked(invoice_id: UUID) -> Invoice:
 def _whole(invoice_id: UUID, *, lock: bool = False) -> Invoice:
     """An invoice with its customer and lines. The ORM's own ways to load a collection take twice as long as this."""
     invoice = find_or_404(Invoice, invoice_id, "invoice", _BUYER, lock=lock)
-    # What was loaded before the lock was ours may be stale.
-    fresh = {"populate_existing": lock}
-    its = {"org_id": invoice.org_id, "invoice_id": invoice.id}
-    lines = db.session.scalars(_LINES, its, execution_options=fresh).all()
-    set_committed_value(invoice, "lines", lines)
-    for line in lines:
-        set_committed_value(line, "invoice", invoice)
+    load_lines(invoice, fresh=lock)
     return invoice
 
 
@@ -219,8 +194,8 @@ def _keep_in_period(invoice: Invoice) -> None:
         invoice.number = numbering.in_period(series, invoice.number, invoice.id, invoice.issue_date)
 
 
-def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> None:
-    """Write a whole content into a draft: what `data` leaves out goes back to its default."""
+def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> Content:
+    """Write a whole content into a draft, but for its lines: what `data` leaves out goes back to its default."""
     settings, customer = get_settings(), _customer(data)
     content = compose(data, settings, customer, kept=_carried(invoice))
     if strict:
@@ -236,6 +211,7 @@ def _fill(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> None:
     _write_content(invoice, data, content)
     _write_rate(invoice, settings, data.get("exchange_rate"))
     invoice.live_seller, invoice.warnings = seller_block(settings), (*content.warnings, *_rate_warnings(invoice))
+    return content
 
 
 def _customer(data: dict[str, Any]) -> Customer:
@@ -259,28 +235,10 @@ def _write_content(invoice: Invoice, data: Mapping[str, Any], content: Content) 
     invoice.currency, invoice.tax_inclusive = content.currency, content.tax_inclusive
     invoice.rounding_mode = content.rounding_mode
     invoice.discount_type, invoice.discount_value = discount.get("type"), discount.get("value")
-    invoice.charges = _charges(data.get("charges", ()))
+    invoice.charges = charge_rows(data.get("charges", ()))
     invoice.tax_rows, invoice.withholding_rows = content.tax_rows(), content.withholding_rows()
     for name in ("subtotal", "discount_total", "charge_total", "tax_total", "total", "withholding_total", "rounding"):
         setattr(invoice, name, getattr(totals, name))
-    present = {line.id: line for line in invoice.lines} if invoice.version else {}
-    rows = []
-    for position, (line, amounts) in enumerate(zip(content.lines, totals.lines, strict=True)):
-        row = present.pop(line["id"], None) if line.get("id") else None
-        row = row or InvoiceLine(org_id=invoice.org_id, id=new_id())
-        row.position = position
-        for name in _LINE:
-            setattr(row, name, line.get(name))
-        discount = line.get("discount") or {}
-        row.discount_type, row.discount_value = discount.get("type"), discount.get("value")
-        row.charges, row.taxes = _charges(line.get("charges", ())), line["taxes"]
-        row.net, row.tax, row.gross = amounts.net, amounts.tax, amounts.gross
-        rows.append(row)
-    invoice.lines = rows
-
-
-def _charges(given: Any) -> list[dict[str, Any]]:
-    return [{"amount": f"{Decimal(charge['amount']):f}", "reason": charge["reason"]} for charge in given]
 
 
 def _carried(invoice: Invoice) -> set[UUID]:
@@ -308,20 +266,8 @@ def as_input(invoice: Invoice) -> dict[str, Any]:
         "issue_date": invoice.issue_date if invoice.issue_date_fixed else None,
         "due_date": invoice.due_date if invoice.due_date_fixed else None,
         "rounding": money.from_minor(invoice.rounding, invoice.currency),
-        "lines": [_line_input(line) for line in invoice.lines],
+        "lines": [line_input(line) for line in invoice.lines],
     }
-
-
-def _line_input(line: InvoiceLine) -> dict[str, Any]:
-    ad_hoc = [tax for tax in line.taxes if tax["tax_id"] is None]
-    data = {name: getattr(line, name) for name in _LINE} | {
-        "id": line.id,
-        "discount": line.discount,
-        "charges": line.charges,
-    }
-    if ad_hoc:
-        return data | {"tax_rate": Decimal(ad_hoc[0]["rate"])}
-    return data | {"tax_ids": [UUID(tax_id) for tax_id in line.tax_ids]}
 
 
 def _date_for_issue(invoice: Invoice, settings: Settings) -> None:
@@ -329,7 +275,9 @@ def _date_for_issue(invoice: Invoice, settings: Settings) -> None:
     if invoice.issue_date_fixed or invoice.issue_date == tenancy.today():
         return
     data = as_input(invoice) | {"issue_date": tenancy.today()}
-    _write_content(invoice, data, compose(data, settings, invoice.customer, kept=_carried(invoice)))
+    content = compose(data, settings, invoice.customer, kept=_carried(invoice))
+    _write_content(invoice, data, content)
+    write_lines(invoice, content)
     _date(invoice, tenancy.today(), data["due_date"])
 
 
