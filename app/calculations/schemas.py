@@ -2,7 +2,7 @@
 
 from app.http import fields
 from app.http.schema import Schema
-from app.invoices.schemas import DocumentIn, TaxRowOut, WarningOut
+from app.invoices.schemas import DocumentIn, TaxRowOut, TotalsFields, WarningOut
 
 
 class CalculateIn(DocumentIn):
@@ -28,7 +28,7 @@ class CalculationLineOut(Schema):
     gross = fields.Amount(example="10710.00")
 
 
-class CalculationOut(Schema):
+class CalculationOut(TotalsFields):
     """The totals of a document and every step that led to them."""
 
     currency = fields.Text(3, example="EUR")
@@ -36,13 +36,5 @@ class CalculationOut(Schema):
     lines = fields.List(fields.Nested(CalculationLineOut))
     taxes = fields.List(fields.Nested(TaxRowOut))
     withholding = fields.List(fields.Nested(TaxRowOut))
-    subtotal = fields.Amount(example="10500.00")
-    discount_total = fields.Amount(example="0.00")
-    charge_total = fields.Amount(example="0.00")
-    tax_total = fields.Amount(example="1995.00")
-    total = fields.Amount(example="12495.00")
-    withholding_total = fields.Amount(example="0.00")
-    rounding = fields.Amount(example="0.00")
-    amount_due = fields.Amount(example="12495.00")
     warnings = fields.List(fields.Nested(WarningOut))
     steps = fields.List(fields.Nested(StepOut))

@@ -239,7 +239,20 @@ class WarningOut(Schema):
     message = fields.Text(500, example="You sent 10.00; the total is 12.00.")
 
 
-class InvoiceFields(Schema):
+class TotalsFields(Schema):
+    """The totals of a document [BR-CO-10 to BR-CO-16]."""
+
+    subtotal = fields.Amount(example="10500.00")
+    discount_total = fields.Amount(example="0.00")
+    charge_total = fields.Amount(example="0.00")
+    tax_total = fields.Amount(example="1995.00")
+    total = fields.Amount(example="12495.00")
+    withholding_total = fields.Amount(example="0.00")
+    rounding = fields.Amount(example="0.00")
+    amount_due = fields.Amount(example="12495.00")
+
+
+class InvoiceFields(TotalsFields):
     """What a list and a single invoice both show."""
 
     id = fields.Id()
@@ -257,16 +270,8 @@ class InvoiceFields(Schema):
     tax_inclusive = fields.Flag()
     reference = fields.Text(200, allow_none=True)
     po_number = fields.Text(100, allow_none=True)
-    subtotal = fields.Amount(example="10500.00")
-    discount_total = fields.Amount(example="0.00")
-    charge_total = fields.Amount(example="0.00")
-    tax_total = fields.Amount(example="1995.00")
-    total = fields.Amount(example="12495.00")
-    withholding_total = fields.Amount(example="0.00")
-    rounding = fields.Amount(example="0.00")
     amount_paid = fields.Amount(example="0.00")
     amount_credited = fields.Amount(example="0.00")
-    amount_due = fields.Amount(example="12495.00")
     base_currency = fields.Text(3, example="EUR")
     base_total = fields.Amount(currency="base_currency", allow_none=True, example="12495.00")
     issued_at = fields.Instant(allow_none=True)
