@@ -64,7 +64,7 @@ def write_lines(invoice: Invoice, content: Content) -> None:
         mine = sa.and_(InvoiceLine.org_id == invoice.org_id, InvoiceLine.invoice_id == invoice.id)
         db.session.execute(sa.delete(InvoiceLine).where(mine).execution_options(synchronize_session=False))
     db.session.execute(sa.insert(InvoiceLine), rows)
-    _attach(invoice, [InvoiceLine(**row) for row in rows])
+    _attach(invoice, [_stored(row) for row in rows])
 
 
 def line_input(line: InvoiceLine) -> dict[str, Any]:
@@ -99,6 +99,13 @@ def _row(
         "tax": amounts.tax,
         "gross": amounts.gross,
     }
+
+
+def _stored(row: Mapping[str, Any]) -> InvoiceLine:
+    """A line as if it had been loaded: made the way the ORM makes what it reads, without noting every field as new."""
+    line: InvoiceLine = sa.inspect(InvoiceLine).class_manager.new_instance()
+    line.__dict__.update(row)
+    return line
 
 
 def _attach(invoice: Invoice, lines: list[InvoiceLine]) -> None:

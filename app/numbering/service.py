@@ -29,6 +29,11 @@ SHIPPED = {
 }
 
 
+_OF_KIND = sa.select(NumberSeries).where(NumberSeries.kind == sa.bindparam("kind"))
+_NAMED = _OF_KIND.where(NumberSeries.id == sa.bindparam("series_id"))
+_DEFAULT = _OF_KIND.where(NumberSeries.is_default)
+
+
 def set_up(org_id: UUID) -> None:
     """Give a new organisation one default series per kind of document."""
     for kind, (name, form) in SHIPPED.items():
@@ -42,8 +47,8 @@ def get_series(series_id: UUID) -> NumberSeries:
 
 def series_for(kind: str, series_id: UUID | None) -> NumberSeries:
     """The series named in a document's body, or the kind's default. Raises Invalid on `series_id`."""
-    wanted = NumberSeries.id == series_id if series_id else NumberSeries.is_default
-    series = db.session.scalars(sa.select(NumberSeries).where(NumberSeries.kind == kind, wanted)).one_or_none()
+    found = db.session.scalars(_NAMED if series_id else _DEFAULT, {"kind": kind, "series_id": series_id})
+    series = found.one_or_none()
     if series is None:
         noun = kind.replace("_", " ")
         text = f"There is no {noun} series {series_id}." if series_id else f"There is no default {noun} series."
