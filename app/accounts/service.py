@@ -23,6 +23,7 @@ from app.http.errors import Conflict, Forbidden, Invalid, NotFound
 from app.http.lookup import refuse_taken
 from app.http.principal import Principal, access
 
+_SETTINGS = sa.select(Settings)  # made once: every document asks for them
 SETUP = "billhook.organization_setup"  # what other features add to a new organisation: callables that take its id
 
 
@@ -140,7 +141,7 @@ def current() -> Organization:
 
 def get_settings() -> Settings:
     """The current organisation's settings."""
-    return db.session.scalars(sa.select(Settings)).one()
+    return db.session.scalars(_SETTINGS).one()
 
 
 def change_settings(values: dict[str, Any]) -> Settings:

@@ -1,12 +1,13 @@
 """What can be done with customers. Guards first; no commit here."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import lazyload
+from sqlalchemy.orm import InstrumentedAttribute, lazyload
 
 from app.customers.ledger import ledger
 from app.customers.models import Customer, CustomerTax
@@ -106,7 +107,7 @@ def delete_customer(customer_id: UUID) -> None:
 
 def resolve(customer_id: UUID) -> Customer:
     """The customer a document names. Raises Invalid on `customer_id`: unknown, foreign or deleted."""
-    found = _held(Customer.id == customer_id)
+    found = _held(Customer.id, customer_id)
     if found is None:
         raise Invalid({"customer_id": UNKNOWN})
     return found
@@ -118,7 +119,7 @@ def inline(data: dict[str, Any], at: str = "customer") -> Customer:
     Found by e-mail address and left unchanged, or else made. Raises Conflict, Invalid on fields under `at`.
     """
     email = data.get("email")
-    known = _held(Customer.email_key == email.casefold()) if email else None
+    known = _held(Customer.email_key, email.casefold()) if email else None
     if known:
         return known
     try:
@@ -126,7 +127,7 @@ def inline(data: dict[str, Any], at: str = "customer") -> Customer:
             return create_customer(data)
     except IntegrityError:
         # Another request has just made the customer with this address: it is the one that was meant.
-        if email and (known := _held(Customer.email_key == email.casefold())):
+        if email and (known := _held(Customer.email_key, email.casefold())):
             return known
         raise
     except Invalid as refusal:
@@ -141,12 +142,19 @@ def party(customer: Customer) -> dict[str, Any]:
     return {"id": str(customer.id)} | {name: getattr(customer, name) for name in _PARTY}
 
 
-def _held(condition: sa.ColumnElement[bool]) -> Customer | None:
+def _held(column: InstrumentedAttribute[Any], value: object) -> Customer | None:
     """A living customer, kept from deletion until the commit; others may read and invoice them meanwhile."""
-    mine = sa.and_(Customer.org_id == tenancy.current_organization(), Customer.deleted_at.is_(None))
+    wanted = {"org_id": tenancy.current_organization(), "value": value}
+    return db.session.scalars(_held_by(column), wanted).one_or_none()
+
+
+@cache
+def _held_by(column: InstrumentedAttribute[Any]) -> sa.Select[tuple[Customer]]:
+    """The statement of `_held`, made once for each column."""
+    mine = sa.and_(Customer.org_id == sa.bindparam("org_id"), Customer.deleted_at.is_(None))
     # Most documents name their own taxes: the customer's are fetched when they are asked for.
-    query = sa.select(Customer).where(mine, condition).options(lazyload(Customer.tax_links))
-    return db.session.scalars(query.with_for_update(read=True, key_share=True, of=Customer)).one_or_none()
+    query = sa.select(Customer).where(mine, column == sa.bindparam("value")).options(lazyload(Customer.tax_links))
+    return query.with_for_update(read=True, key_share=True, of=Customer)
 
 
 def _under(path: str, fields: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -35,7 +35,11 @@ from app.invoices.schemas import InvoiceOut
 EXTENSION = "billhook.renderer"
 DESIGN = "classic/1"  # part of the hash: raise the number when the same content shall look different
 _LINK_SALT = "billhook.file-link"
-_SHOWN = InvoiceOut()  # one for all: making a schema copies all its fields
+_WRITER = InvoiceOut()  # one for all: making a schema copies all its fields
+# The logo is left out of settings as others read them; here it would be a query of its own.
+_SETTINGS = sa.select(Settings).options(undefer(Settings.logo))
+# What an issued invoice shows beside its frozen content.
+LIVELY = ("state", "reference", "due_date", "amount_paid", "amount_credited")
 _UNPRINTED = frozenset(
     {
         "status",
@@ -67,11 +71,12 @@ class StoredDocument:
 
 def invoice_pdf(invoice_id: UUID) -> StoredDocument:
     """The PDF of an invoice, drawn now or earlier. Raises NotFound, Unavailable."""
-    invoice = invoices.get_invoice(invoice_id)
-    # The logo is left out of settings as others read them; here it would be a query of its own.
-    settings = db.session.scalars(sa.select(Settings).options(undefer(Settings.logo))).one()
-    view = _view(invoice, settings)
-    stored = _place(invoice, view)
+    invoice = invoices.get_head(invoice_id)
+    settings = db.session.scalars(_SETTINGS).one()
+    if invoice.content_hash and (kept := _kept(invoice, settings)).path.exists():
+        return kept
+    view = _view(invoices.fill_in(invoice), settings)
+    stored = _kept(invoice, settings) if invoice.content_hash else _place(invoice, _shown(view))
     end_reading()
     if not stored.path.exists():
         renderer: Renderer = current_app.extensions[EXTENSION]
@@ -110,7 +115,7 @@ def open_link(token: str | bytes) -> StoredDocument:
 
 
 def _view(invoice: Invoice, settings: Settings) -> DocumentView:
-    shown = {name: value for name, value in _SHOWN.dump(invoice).items() if name not in _UNPRINTED}
+    shown = {name: value for name, value in _WRITER.dump(invoice).items() if name not in _UNPRINTED}
     customer = shown.pop("customer")
     return DocumentView(
         kind="invoice",
@@ -122,8 +127,18 @@ def _view(invoice: Invoice, settings: Settings) -> DocumentView:
     )
 
 
-def _place(invoice: Invoice, view: DocumentView) -> StoredDocument:
-    shown = [DESIGN, view.kind, view.template, view.locale, view.invoice, view.seller, view.customer, view.brand]
+def _kept(invoice: Invoice, settings: Settings) -> StoredDocument:
+    """Where an issued invoice's document is. Its frozen part is known by its hash: no line need be read."""
+    lively = {name: str(getattr(invoice, name)) for name in LIVELY}
+    around = [settings.invoice_footer, settings.logo, settings.brand_color, settings.locale]
+    return _place(invoice, [DESIGN, invoice.content_hash, lively, *around])
+
+
+def _shown(view: DocumentView) -> list[Any]:
+    return [DESIGN, view.kind, view.template, view.locale, view.invoice, view.seller, view.customer, view.brand]
+
+
+def _place(invoice: Invoice, shown: list[Any]) -> StoredDocument:
     content_hash = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()
     folder = _config().files_path / str(invoice.org_id) / content_hash[:2]
     return StoredDocument(folder / f"{content_hash}.pdf", _filename(invoice.number or "draft"), content_hash)

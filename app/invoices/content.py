@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -159,9 +160,8 @@ def _add_taxes(lines: list[dict[str, Any]], customer: Customer | None, day: date
     customers = customer.tax_ids if customer and bare else []
     own = {tax_id for line in lines for tax_id in line.get("tax_ids", ())}
     wanted = own | set(customers) | {tax_id for line in lines for tax_id in line.get("item_tax_ids", ())}
-    rule = sa.or_(Tax.id.in_(wanted), Tax.is_default) if bare else Tax.id.in_(wanted)
-    taxes = sa.select(Tax).where(rule).options(joinedload(Tax.rates))
-    found = {tax.id: tax for tax in db.session.scalars(taxes).unique()} if wanted or bare else {}
+    taxes = db.session.scalars(_taxes(or_default=bare), {"ids": list(wanted)}) if wanted or bare else None
+    found = {tax.id: tax for tax in taxes.unique()} if taxes else {}
     living = {tax_id: tax for tax_id, tax in found.items() if tax.deleted_at is None}
     defaults = sorted((tax for tax in living.values() if tax.is_default), key=lambda tax: (tax.order, tax.id))
     for position, line in enumerate(lines):
@@ -173,6 +173,12 @@ def _add_taxes(lines: list[dict[str, Any]], customer: Customer | None, day: date
         else:
             inherited = [living[tax_id] for tax_id in line.get("item_tax_ids") or customers if tax_id in living]
             line["taxes"] = [_copy(tax, day) for tax in inherited or defaults]
+
+
+@cache
+def _taxes(*, or_default: bool) -> sa.Select[tuple[Tax]]:
+    named = Tax.id.in_(sa.bindparam("ids", expanding=True))
+    return sa.select(Tax).where(sa.or_(named, Tax.is_default) if or_default else named).options(joinedload(Tax.rates))
 
 
 def _own_tax(position: int, tax_id: UUID, found: Mapping[UUID, Tax], kept: set[UUID]) -> Tax:

@@ -41,6 +41,8 @@ _OF_INVOICE = (
     )
     .order_by(InvoiceLine.position)
 )
+# Of the table: the ORM's own insert would prepare every row once more.
+_INSERT = sa.insert(InvoiceLine.__table__)  # type: ignore[arg-type]  # is a Table, declared as more
 
 
 def load_lines(invoice: Invoice, *, fresh: bool) -> None:
@@ -63,7 +65,7 @@ def write_lines(invoice: Invoice, content: Content) -> None:
     if present:
         mine = sa.and_(InvoiceLine.org_id == invoice.org_id, InvoiceLine.invoice_id == invoice.id)
         db.session.execute(sa.delete(InvoiceLine).where(mine).execution_options(synchronize_session=False))
-    db.session.execute(sa.insert(InvoiceLine), rows)
+    db.session.execute(_INSERT, rows)
     _attach(invoice, [_stored(row) for row in rows])
 
 

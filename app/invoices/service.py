@@ -48,7 +48,18 @@ _PLAIN = (
 
 def get_invoice(invoice_id: UUID) -> Invoice:
     """An invoice with lines and parties. Raises NotFound."""
-    return _shown(_whole(invoice_id))
+    return fill_in(get_head(invoice_id))
+
+
+def get_head(invoice_id: UUID) -> Invoice:
+    """An invoice without its lines, for those who may not need them. Raises NotFound."""
+    return find_or_404(Invoice, invoice_id, KIND, _BUYER)
+
+
+def fill_in(invoice: Invoice) -> Invoice:
+    """The invoice of `get_head` with its lines, and all else that an answer shows."""
+    load_lines(invoice, fresh=False)
+    return _shown(invoice)
 
 
 def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
@@ -147,13 +158,8 @@ def next_number(series_id: UUID | None) -> dict[str, Any]:
 
 
 def _locked(invoice_id: UUID) -> Invoice:
-    return _whole(invoice_id, lock=True)
-
-
-def _whole(invoice_id: UUID, *, lock: bool = False) -> Invoice:
-    """An invoice with its customer and lines. The ORM's own ways to load a collection take twice as long as this."""
-    invoice = find_or_404(Invoice, invoice_id, "invoice", _BUYER, lock=lock)
-    load_lines(invoice, fresh=lock)
+    invoice = find_or_404(Invoice, invoice_id, KIND, _BUYER, lock=True)
+    load_lines(invoice, fresh=True)
     return invoice
 
 

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from app.documents.service import LIVELY
 from app.invoices import fingerprint
 from app.invoices.models import Invoice, InvoiceLine
 
@@ -30,3 +31,10 @@ def test_every_column_is_frozen_or_open_and_none_is_both():
         assert set(frozen).isdisjoint(left)
         assert columns(model) - set(frozen) == left
         assert set(frozen) <= columns(model)
+
+
+def test_a_document_is_known_by_the_frozen_part_and_by_what_else_it_shows():
+    bookkeeping = {"org_id", "id", "series_id", "created_at", "version", "content_hash", "updated_at", "deleted_at"}
+    never_printed = {"sent_at", "viewed_at", "paid_at", "voided_at", "internal_notes", "extra", "external_id"}
+    copies = {"issue_date_fixed", "due_date_fixed", "customer_name", "customer_email", "source_type", "source_id"}
+    assert set(LIVELY) == OPEN - bookkeeping - never_printed - copies
