@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from flask import has_app_context
-from sqlalchemy import Connection, Table
-from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy import Connection, Executable, Table, Uuid, bindparam
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql import visitors
 
 from app.data import clock
@@ -120,13 +120,27 @@ def filter_statement(state: ORMExecuteState) -> None:
         for part in visitors.iterate(state.statement):  # type: ignore[arg-type]  # what is executed is a clause
             if isinstance(part, Table) and "org_id" in part.c:
                 raise NoOrganization(f"{part.name} was queried while no organisation is set")
-    state.statement = state.statement.options(_only(scope.org_id if scope else _NOBODY))
+    state.statement = _filtered(state.statement)
 
 
-@lru_cache(maxsize=1024)
-def _only(org_id: UUID) -> LoaderCriteriaOption:
-    """The filter itself. Making it costs more than applying it, so that an organisation's is kept."""
-    return with_loader_criteria(TenantModel, lambda cls: cls.org_id == org_id, include_aliases=True)
+def _asking() -> UUID:
+    """Whose rows a statement may touch, asked when it is executed."""
+    scope = _current.get()
+    return scope.org_id if isinstance(scope, Tenant) else _NOBODY
+
+
+# One filter for all organisations: which of them it is, is a parameter of every execution.
+_ORGANIZATION = bindparam("current_organization", callable_=_asking, type_=Uuid())
+_ONLY = with_loader_criteria(TenantModel, lambda cls: cls.org_id == _ORGANIZATION, include_aliases=True)
+# A statement that is made once is filtered once, and is then found in SQLAlchemy's own cache without being read again.
+_known: WeakKeyDictionary[Executable, Executable] = WeakKeyDictionary()
+
+
+def _filtered(statement: Executable) -> Executable:
+    found = _known.get(statement)
+    if found is None:
+        found = _known[statement] = statement.options(_ONLY)
+    return found
 
 
 def after_begin(session: Session, transaction: object, connection: Connection) -> None:  # noqa: ARG001 - event signature
