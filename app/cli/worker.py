@@ -1,6 +1,5 @@
 """`flask worker`: does the work of jobs, deliveries and the schedule, in a process of its own."""
 
-import logging
 import signal
 import time
 from types import FrameType
@@ -33,7 +32,6 @@ class Signals:
 @click.option("--burst", is_flag=True, help="Work until nothing is due, and end.")
 def worker(*, once: bool, burst: bool) -> None:
     """Do the work until SIGTERM or Ctrl-C; what runs then may finish within 25 seconds. Several may run."""
-    logging.getLogger("app.jobs").setLevel(logging.INFO)  # it says what it does
     engine: Engine = current_app.extensions[EXTENSION]
     runner = engine.make_runner()
     signals = Signals(runner)

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
