@@ -40,13 +40,14 @@ class Change:
 
 def read_change(asked: Request, *, writes: bool) -> Change:
     """What a request asks of its change. Raises Invalid naming the header or the parameter."""
-    key, match = asked.headers.get(KEY), asked.headers.get(MATCH)
+    # Most changes ask for none of it: the environment is asked directly, which costs a fraction of the headers' object.
+    key, match = asked.environ.get("HTTP_IDEMPOTENCY_KEY"), asked.environ.get("HTTP_IF_MATCH")
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Invalid({KEY: f"Must be 1 to {LONGEST_KEY} printable ASCII characters."})
     request_reason()
     return Change(
         key=key,
-        dry=_dry(asked),
+        dry=DRY in asked.args and _dry(asked),
         conditional=match is not None,
         tags=None if match is None else _tags(match.strip()),
         row_id=named_row(asked.view_args),
@@ -62,7 +63,7 @@ def running_change() -> Change | None:
 
 def request_reason() -> str | None:
     """Why the caller does it, in their words (Billhook-Reason). Raises Invalid; None outside a request."""
-    given = request.headers.get(REASON) if has_request_context() else None
+    given = request.environ.get("HTTP_BILLHOOK_REASON") if has_request_context() else None
     if not given:
         return None
     try:
@@ -83,8 +84,6 @@ def named_row(arguments: dict[str, Any] | None) -> UUID | None:
 
 def _dry(asked: Request) -> bool:
     given = asked.args.getlist(DRY)
-    if not given:
-        return False
     if len(given) > 1 or given[0] not in _FLAGS:
         raise Invalid({DRY: "Must be true or false."})
     return _FLAGS[given[0]]

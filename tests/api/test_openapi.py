@@ -114,6 +114,35 @@ def test_every_error_answer_is_there_and_wears_the_envelope(app, every, document
         assert any(status.startswith("2") for status in answers), operation.name
 
 
+def test_an_operation_whose_answer_shows_a_secret_is_marked(app, every):
+    """So that what is kept of the answer for a retry is encrypted."""
+    showing = set()
+    for operation in every:
+        for status, answer in operation.raw["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content and status.startswith("2"):
+                fields = operation.resolved(content["schema"]).get("properties", {})
+                secrets = [fields[name] for name in ("key", "secret") if name in fields]
+                showing |= {operation.name for each in secrets if operation.resolved(each).get("type") == "string"}
+    assert "create_api_key" in showing
+    assert showing == {operation.name for operation in every if marker(app, operation).secret}
+
+
+def test_what_every_change_understands_is_described(app, every):
+    for operation in every:
+        changes = operation.method not in SAFE_METHODS and not marker(app, operation).public
+        understood = {"Idempotency-Key", "Billhook-Reason"} if changes else set()
+        understood |= {"If-Match"} if changes and (operation.parameters or operation.method != "POST") else set()
+        assert operation.headers == understood, operation.name
+        assert ("dry_run" in operation.query) == changes, operation.name
+        for status, answer in operation.raw["responses"].items():
+            if status.startswith("2"):
+                carried = {"Idempotent-Replayed", "Dry-Run"} if changes else set()
+                assert set(answer.get("headers", {})) - {"ETag"} == carried, operation.name
+        if operation.name.startswith(("update_", "replace_", "issue_")):
+            assert "ETag" in operation.raw["responses"]["200"]["headers"], operation.name
+
+
 def test_every_code_has_its_answer_with_an_example_of_its_own(document):
     for status, code in CODES.items():
         content = document["components"]["responses"][f"Error{status}"]["content"]["application/json"]
