@@ -52,6 +52,7 @@ class Settings:
     worker_poll_seconds: int = _setting(1, "how often idle workers look for work that nobody told them of, 1 to 60")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
 
@@ -115,6 +116,7 @@ _RANGES = {
     "worker_threads": (1, 64),
     "worker_poll_seconds": (1, 60),
     "database_pool": (1, 200),
+    "event_days": (0, 36_500),
 }
 
 
