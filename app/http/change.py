@@ -63,7 +63,7 @@ def running_change() -> Change | None:
 
 def request_reason() -> str | None:
     """Why the caller does it, in their words (Billhook-Reason). Raises Invalid; None outside a request."""
-    given = request.environ.get("HTTP_BILLHOOK_REASON") if has_request_context() else None
+    given: str | None = request.environ.get("HTTP_BILLHOOK_REASON") if has_request_context() else None
     if not given:
         return None
     try:
