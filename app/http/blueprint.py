@@ -88,7 +88,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 if tagged and flask.request.method not in SAFE_METHODS:
                     # What the row says of its last change is true once it is written.
                     db.session.flush()
-                response = Response(flask.json.dumps(instance.dump(result)), status_code, mimetype="application/json")
+                written = instance.dump(result)
+                flask.g.written = (type(instance), result, written)  # an event of this request shows the same
+                response = Response(flask.json.dumps(written), status_code, mimetype="application/json")
                 if status_code == 201 and (location := _location(result)):  # noqa: PLR2004 - Created
                     response.headers["Location"] = location
                 if tagged:
