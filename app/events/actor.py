@@ -46,4 +46,4 @@ def current_actor() -> Actor:
     who = g.get("principal") if has_request_context() else None
     if who is None:
         return OPERATOR
-    return Actor(who.actor_type, who.key_name, who.key_id, request_reason(), g.request_id)
+    return Actor(who.actor_type, who.key_name, who.key_id, request_reason(), g.get("request_id"))

@@ -9,7 +9,7 @@ from app.http.guard import DRY_RUN, SAFE_METHODS, Guard
 from app.http.idempotency import REPLAYED
 
 IDEMPOTENCY_KEY, IF_MATCH, BILLHOOK_REASON, TRIAL = "IdempotencyKey", "IfMatch", "BillhookReason", "DryRun"
-ETAG = "ETag"
+ETAG, RETRY_AFTER = "ETag", "Retry-After"
 
 _TAG = '"9f86d081884c7d659a2feaa0c55ad015"'
 _PARAMETERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -60,6 +60,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
     REPLAYED: {
         "description": "true: this was done before, under the same Idempotency-Key; here is that answer.",
         "schema": {"type": "string", "enum": ["true"]},
+    },
+    RETRY_AFTER: {
+        "description": "Seconds after which the same request may succeed.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 1,
     },
     DRY_RUN: {
         "description": "true: nothing was stored.",

@@ -16,7 +16,7 @@ from app.http import fields
 from app.http.blueprint import Blueprint
 from app.http.errors import CODES, MESSAGES
 from app.http.guard import DRY_RUN, public
-from app.http.headers import describe_components
+from app.http.headers import RETRY_AFTER, describe_components
 from app.http.schema import Schema
 
 bp = Blueprint("openapi", __name__, url_prefix="", description="The description of this API.")
@@ -145,8 +145,10 @@ def _error_response(status: int, code: str) -> dict[str, Any]:
 
 
 def _headers(status: int) -> dict[str, str]:
-    """Headers of a refusal: a dry run says so, from when the caller is known."""
-    return {} if status in {401, 402, 403, 429} else {DRY_RUN: DRY_RUN}
+    """Headers of a refusal: a dry run says so, once the caller is known; some say when to try again."""
+    carried = [] if status in {401, 402, 403, 429} else [DRY_RUN]
+    carried += [RETRY_AFTER] if status in {409, 429, 503} else []
+    return {name: name for name in carried}
 
 
 def _example(status: int) -> dict[str, Any]:

@@ -37,6 +37,13 @@ def test_what_is_too_long_or_cannot_be_printed_is_refused(app, client, sent):
     assert client.get("/units").get_json()["meta"]["total"] == 0
 
 
+def test_it_stands_in_the_record_of_the_change(client):
+    client.post("/units", {"name": "crate"}, headers={"Billhook-Reason": "Asked for by phone"})
+    client.post("/units", {"name": "box"})
+    newest = client.get("/audit-log?sort=-seq&limit=2").get_json()["data"]
+    assert [row["reason"] for row in newest] == [None, "Asked for by phone"]
+
+
 def test_outside_a_request_there_is_none(app):
     with app.app_context():
         assert request_reason() is None

@@ -13,7 +13,8 @@ from referencing.jsonschema import DRAFT202012
 from werkzeug.test import TestResponse
 
 API = "/api/v1"
-PROMISED = ("ETag", "Idempotent-Replayed", "Dry-Run")  # headers that an answer carries only where the document says so
+# Headers that an answer carries only where the document says so.
+PROMISED = ("ETag", "Idempotent-Replayed", "Dry-Run", "Retry-After")
 
 
 class Documented:
