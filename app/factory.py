@@ -10,34 +10,49 @@ from sqlalchemy import event
 
 from app import config
 from app.accounts.access import KeyAccess
+from app.accounts.events import EVENTS as ACCOUNT_EVENTS
 from app.accounts.routes import bp as accounts_bp
 from app.accounts.scopes import SCOPES
 from app.accounts.service import SETUP, timezone_of
+from app.audit.routes import bp as audit_bp
 from app.calculations.routes import bp as calculations_bp
 from app.cli import commands
 from app.config import BootError, Settings
 from app.customers import ledger
+from app.customers.events import EVENTS as CUSTOMER_EVENTS
 from app.customers.routes import bp as customers_bp
 from app.data import engine
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
+from app.events import recording
+from app.events.declare import EXTENSION as EVENT_CATALOGUE
+from app.events.declare import Catalogue
+from app.events.relay import EXTENSION as SUBSCRIBERS
+from app.events.relay import RelaySource
+from app.events.routes import bp as events_bp
+from app.events.service import set_up as set_up_events
 from app.extensions import db
 from app.http import errors, guard, health, json, logs, openapi
 from app.http.principal import EXTENSION
+from app.invoices.events import EVENTS as INVOICE_EVENTS
 from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
+from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
-from app.jobs import declare
+from app.jobs import declare, handlers
 from app.jobs import engine as jobs_engine
 from app.jobs.declare import Job, Periodic
+from app.jobs.handlers import Handlers, enqueue_handlers
 from app.jobs.schedule import ScheduleSource
 from app.jobs.service import prune
 from app.jobs.source import TIMEZONE_OF, JobSource
 from app.jobs.work import SOURCES
 from app.numbering import audit
+from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
 from app.numbering.service import set_up as set_up_numbering
+from app.taxes.events import EVENTS as TAX_EVENTS
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
 
@@ -52,13 +67,26 @@ BLUEPRINTS = (
     invoices_bp,
     calculations_bp,
     documents_bp,
+    events_bp,
+    audit_bp,
+)
+
+EVENTS = (
+    *ACCOUNT_EVENTS,
+    *TAX_EVENTS,
+    *ITEM_EVENTS,
+    *CUSTOMER_EVENTS,
+    *NUMBERING_EVENTS,
+    *INVOICE_EVENTS,
 )
 
 # What may be done later, and what the schedule does by itself.
 JOBS: tuple[Job, ...] = ()
+HANDLERS: Handlers = {}
 PERIODICS: tuple[Periodic, ...] = (prune,)
 
 engine.attach_session_events()
+recording.attach()
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -99,7 +127,10 @@ def _fill_ports(app: Flask) -> None:
     """Lower features ask higher ones through ports; here is who answers."""
     app.extensions[ledger.EXTENSION] = InvoiceLedger()
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
-    app.extensions[SETUP] = (set_up_numbering,)
+    app.extensions[SETUP] = (set_up_events, set_up_numbering)
+    app.extensions[EVENT_CATALOGUE] = Catalogue.of(EVENTS, {})
+    app.extensions[SUBSCRIBERS] = (enqueue_handlers,)
+    app.extensions[handlers.EXTENSION] = HANDLERS
     app.extensions[TIMEZONE_OF] = timezone_of
 
 
@@ -111,7 +142,7 @@ def _list_jobs(app: Flask, settings: Settings) -> None:
             raise BootError([f"the job '{job.name}' is declared twice."])
     app.extensions[declare.JOBS] = found
     app.extensions[declare.PERIODICS] = PERIODICS
-    app.extensions[SOURCES] = (ScheduleSource(), JobSource(settings.worker_threads))
+    app.extensions[SOURCES] = (RelaySource(), ScheduleSource(), JobSource(settings.worker_threads))
     jobs_engine.init_app(app, settings)
 
 
