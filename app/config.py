@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import make_url
 
 PREFIX = "BILLHOOK_"
@@ -48,6 +49,10 @@ class Settings:
     max_body_bytes: int = _setting(2 * 1024 * 1024, "largest request body, 1024 to 104857600")
     pdf_seconds: int = _setting(20, "longest time one PDF may take, 1 to 120")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
+    smtp_url: str = _setting("", "smtp+starttls:// or smtps://user:password@host:port, or smtp://; default: .eml files")
+    smtp_ca_file: Path | None = _setting(None, "certificate authorities of the SMTP server, PEM; default: the system's")
+    mail_from: str = _setting("", "address that all mail comes from, e.g. billing@example.com; needed for SMTP")
+    mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
@@ -68,6 +73,8 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     values |= _from_environment(environ)
     values |= {name: value for name, value in given.items() if name != "instance_path"}
     cleaned = {name: _clean(name, value, problems) for name, value in values.items()}
+    if cleaned.get("smtp_url") and not cleaned.get("mail_from"):
+        problems.append(f"{PREFIX}MAIL_FROM must name the sender's address when {PREFIX}SMTP_URL is set.")
     if problems:
         raise BootError(problems)
     return _with_defaults(Settings(**cleaned))
@@ -110,6 +117,7 @@ _RANGES = {
     "max_body_bytes": (1024, 104_857_600),
     "pdf_seconds": (1, 120),
     "database_pool": (1, 200),
+    "mail_link_days": (1, 366),
 }
 
 
@@ -117,7 +125,7 @@ def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path"} and isinstance(value, str | Path):
+        if name in {"instance_path", "files_path", "fonts_path", "smtp_ca_file"} and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -174,6 +182,29 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number
+        named = False
+    if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not named:
+        raise ValueError("must be written as smtp+starttls://user:password@host:587, or with smtps:// or smtp://")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must end with the host and its port; special characters of a password are written as %40")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError("must be an e-mail address such as billing@example.com") from error
+    if found.ascii_email is None:
+        raise ValueError("must be an address that every mail server takes: ASCII before the @")
+    return str(found.ascii_email)
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:  # noqa: PLR2004 - 32 characters, the length of a 128-bit key in hexadecimal
         raise ValueError("must have at least 32 characters")
@@ -192,6 +223,8 @@ _TEXT_RULES = {
     "redis_url": _redis_url,
     "secret_key": _secret,
     "log_level": _log_level,
+    "smtp_url": _smtp_url,
+    "mail_from": _address,
 }
 
 
