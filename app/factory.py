@@ -27,6 +27,8 @@ from app.http.principal import EXTENSION
 from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
 from app.items.routes import bp as items_bp
+from app.jobs import declare
+from app.jobs.declare import Job, Periodic
 from app.numbering import audit
 from app.numbering.routes import bp as numbering_bp
 from app.numbering.service import set_up as set_up_numbering
@@ -46,6 +48,10 @@ BLUEPRINTS = (
     documents_bp,
 )
 
+# What may be done later, and what the schedule does by itself.
+JOBS: tuple[Job, ...] = ()
+PERIODICS: tuple[Periodic, ...] = ()
+
 engine.attach_session_events()
 
 
@@ -64,6 +70,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
     _fill_ports(app)
+    _list_jobs(app)
     guard.init_app(app)
     with app.app_context(), _no_query():
         _register_routes(app)
@@ -76,6 +83,16 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[ledger.EXTENSION] = InvoiceLedger()
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
     app.extensions[SETUP] = (set_up_numbering,)
+
+
+def _list_jobs(app: Flask) -> None:
+    """Jobs by name, the schedule, and the kinds of work that the runner works off."""
+    found: dict[str, Job] = {}
+    for job in (*JOBS, *(periodic.job for periodic in PERIODICS)):
+        if found.setdefault(job.name, job) is not job:
+            raise BootError([f"the job '{job.name}' is declared twice."])
+    app.extensions[declare.JOBS] = found
+    app.extensions[declare.PERIODICS] = PERIODICS
 
 
 def _register_routes(app: Flask) -> None:
