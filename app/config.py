@@ -51,7 +51,9 @@ class Settings:
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
     smtp_url: str = _setting("", "smtp+starttls:// or smtps://user:password@host:port, or smtp://; default: .eml files")
     smtp_ca_file: Path | None = _setting(None, "certificate authorities of the SMTP server, PEM; default: the system's")
-    mail_from: str = _setting("", "address that all mail comes from, e.g. billing@example.com; needed for SMTP")
+    mail_from: str = _setting(
+        "", "sender of all mail, e.g. billing@example.com; default: the SMTP login, else billhook@ this host"
+    )
     mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
@@ -73,8 +75,6 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     values |= _from_environment(environ)
     values |= {name: value for name, value in given.items() if name != "instance_path"}
     cleaned = {name: _clean(name, value, problems) for name, value in values.items()}
-    if cleaned.get("smtp_url") and not cleaned.get("mail_from"):
-        problems.append(f"{PREFIX}MAIL_FROM must name the sender's address when {PREFIX}SMTP_URL is set.")
     if problems:
         raise BootError(problems)
     return _with_defaults(Settings(**cleaned))
@@ -183,13 +183,14 @@ def _redis_url(text: str) -> str:
 
 
 def _smtp_url(text: str) -> str:
-    parts = urlsplit(text)
+    form = "must be written as smtp+starttls://user:password@host:587, or with smtps:// or smtp://"
     try:
+        parts = urlsplit(text)
         named = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number
-        named = False
+    except ValueError as error:  # the port is no number, the host no address
+        raise ValueError(form) from error
     if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not named:
-        raise ValueError("must be written as smtp+starttls://user:password@host:587, or with smtps:// or smtp://")
+        raise ValueError(form)
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("must end with the host and its port; special characters of a password are written as %40")
     return text

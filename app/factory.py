@@ -29,6 +29,8 @@ from app.invoices.routes import bp as invoices_bp
 from app.items.routes import bp as items_bp
 from app.jobs import declare
 from app.jobs.declare import Job, Periodic
+from app.mail.routes import bp as mail_bp
+from app.mail.sending import send_message
 from app.numbering import audit
 from app.numbering.routes import bp as numbering_bp
 from app.numbering.service import set_up as set_up_numbering
@@ -46,10 +48,11 @@ BLUEPRINTS = (
     invoices_bp,
     calculations_bp,
     documents_bp,
+    mail_bp,
 )
 
 # What may be done later, and what the schedule does by itself.
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (send_message,)
 PERIODICS: tuple[Periodic, ...] = ()
 
 engine.attach_session_events()

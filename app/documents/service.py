@@ -29,6 +29,7 @@ from app.documents.renderer import Renderer, RenderingFailed
 from app.documents.rendering import DocumentView, render_pdf
 from app.extensions import db
 from app.http.errors import Gone, NotFound, Unavailable
+from app.http.guard import API
 from app.invoices import service as invoices
 from app.invoices.models import Invoice
 from app.invoices.schemas import InvoiceOut
@@ -112,6 +113,11 @@ def link(stored: StoredDocument, seconds: int | None = None) -> dict[str, Any]:
         "content_type": "application/pdf",
         "size": stored.path.stat().st_size,
     }
+
+
+def address(token: str, base_url: str) -> str:
+    """Where a link's document can be fetched from, also outside a request."""
+    return f"{base_url}{API}/files/{token}"
 
 
 def open_link(token: str | bytes) -> StoredDocument:

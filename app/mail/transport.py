@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from email_validator import validate_email
+
 from app.config import Settings
 from app.mail.headers import ascii_domain, needs_utf8
 
@@ -86,6 +88,12 @@ def server_of(settings: Settings) -> Server | None:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     port = parts.port or _PORTS[parts.scheme]
     return Server(parts.scheme, parts.hostname or "", port, user, password, settings.smtp_ca_file)
+
+
+def sender_of(settings: Settings) -> str:
+    """The address that mail comes from: as configured, else the login at the mail server, else one of this host."""
+    server = server_of(settings)
+    return settings.mail_from or (server and _address(server.user)) or _own_address(settings)
 
 
 def deliver(server: Server, envelope: Envelope) -> Delivery:
@@ -165,6 +173,19 @@ def opened(server: Server) -> Iterator[smtplib.SMTP]:
         raise NotNow(_words((error.smtp_code, error.smtp_error))) from error
     except (smtplib.SMTPException, OSError) as error:
         raise NotNow(f"{server.place}: {_reason(error)}") from error
+
+
+def _own_address(settings: Settings) -> str:
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    return _address(f"billhook@{host}") or "billhook@localhost"  # the address may be one of numbers
+
+
+def _address(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True).ascii_email
+    except ValueError:
+        return ""
+    return found or ""
 
 
 def _connected(server: Server) -> smtplib.SMTP:

@@ -55,10 +55,10 @@ veuillez trouver ci-joint la facture {number} au format PDF.
 votre facture {number} est disponible.
 Montant dû : {amount}
 Ouvrir la facture
-Le lien est valable jusqu’au {date}.
+Le lien est valable jusqu'au {date}.
 À régler avant le {date}
 Il ne reste rien à payer. Merci.
-Merci d’indiquer {number} lors du paiement.
+Merci d'indiquer {number} lors du paiement.
 Cordialement
 Une question ? Répondez simplement à cet e-mail.
 Cet e-mail a été envoyé par {seller} au sujet de la facture {number}."""),

@@ -136,6 +136,9 @@ CALLS = {
     "POST /api/v1/invoices/{invoice_id}/pdf": Call("issued"),
     "GET /api/v1/invoices/{invoice_id}/pdf": Call("issued"),
     "GET /api/v1/files/{signed}": Call("signed"),
+    "POST /api/v1/invoices/{invoice_id}/send": Call("issued"),
+    "GET /api/v1/invoices/{invoice_id}/communications": Call("issued"),
+    "GET /api/v1/communications": Call(),
     "POST /api/v1/calculate": Call(body={"lines": [LINE | {"tax_rate": "19"}]}),
 }
 
