@@ -57,6 +57,11 @@ def organization_or_none() -> UUID | None:
     return scope.org_id if isinstance(scope, Tenant) else None
 
 
+def current_timezone() -> str:
+    """The time zone that says which day it is for the current organisation. Raises NoOrganization."""
+    return _tenant().timezone
+
+
 def today() -> date:
     """The current date where the current organisation is. Raises NoOrganization."""
     return clock.today(_tenant().timezone)

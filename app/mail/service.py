@@ -12,11 +12,14 @@ from app.accounts.service import get_settings
 from app.config import Settings as Configuration
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.changes import note_change
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import refuse_taken
 from app.http.paging import Page, paginate
 from app.invoices import service as invoices
+from app.invoices.events import InvoiceSent
 from app.invoices.models import Invoice
 from app.invoices.status import DRAFT, ISSUED
 from app.mail import transport
@@ -37,14 +40,16 @@ def send_invoice(invoice_id: UUID, data: Mapping[str, Any], base_url: str) -> Me
 
     Raises NotFound, Conflict unless it is issued, Invalid when nobody is there to get it.
     """
-    invoice = invoices.get_head(invoice_id, lock=True)
+    invoice = invoices.fill_in(invoices.get_head(invoice_id, lock=True))
     _refuse_unless_issued(invoice)
     refuse_taken(Message, Message.external_id, data.get("external_id"), field="external_id")
     message = _message(invoice, get_settings(), data, base_url)
     db.session.add(message)
     invoice.sent_at = invoice.sent_at or clock.now()
+    note_change(invoice, "sent_to", None, message.recipients)
     db.session.flush()
     send_message.enqueue(message_id=str(message.id), dedup=f"message:{message.id}")
+    emit(InvoiceSent(invoice))
     return message
 
 
