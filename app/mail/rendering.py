@@ -57,7 +57,6 @@ class Letter:
     settled: str
     facts: Sequence[Fact]
     payment: Sequence[Fact]
-    reference: str
     preview: str
     words: Mapping[str, str]
     link: Link | None
@@ -113,7 +112,6 @@ def _letter(view: DocumentView, subject: str, message: str | None, link: Link | 
         settled=words["paid"] if paid else "",
         facts=_facts(view.invoice, sheet, formats),
         payment=[] if paid else [fact for band in sheet.payment for fact in band],
-        reference="" if paid else words["pay"].format(**named),
         preview=words["preview"].format(amount=amount.value if amount else ""),
         words=words,
         link=link,
@@ -136,7 +134,6 @@ def _facts(invoice: Mapping[str, Any], sheet: Sheet, formats: Formats) -> list[F
         [
             (labels["invoice"], sheet.number),
             (labels["issue_date"], formats.date(invoice.get("issue_date"))),
-            (labels["due_date"], formats.date(invoice.get("due_date"))),
             (labels["po_number"], one_line(invoice.get("po_number"))),
             (labels["reference"], one_line(invoice.get("reference"))),
             (labels["total"], sheet.total.value if sheet.total and settled else ""),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from flask import current_app
@@ -28,7 +28,9 @@ from app.mail.rendering import Link, render
 
 DELAYS = (60, 300, 900, 3600, 7200, 14_400, 21_600, 28_800)  # 21 hours altogether
 ATTEMPTS = len(DELAYS) + 1
-BUSY = timedelta(seconds=transport.LETTER_SECONDS * 2)  # longer than an attempt can take: drawing, then sending
+# Longer than drawing and sending take. The jobs see to it that one process works on a message; this is for the case
+# that two do, and for how long nobody tries again after a process was killed in the middle.
+BUSY = timedelta(seconds=transport.LETTER_SECONDS + 30)
 _DAY = 86_400
 _FINAL = (SENT, BOUNCED)
 _LONGEST_ERROR = 2000
@@ -42,7 +44,8 @@ class Claim:
     attempt: int
 
 
-@job("mail.send", attempts=ATTEMPTS, delays=DELAYS, lease=60)
+# The message counts its own attempts; a job that only finds another at work has counted one that was none.
+@job("mail.send", attempts=ATTEMPTS * 2, delays=DELAYS, lease=60)
 def send_message(message_id: str) -> None:
     """Send a message unless it is sent. Raises RetryIn, GiveUp, or what went wrong and may go right later."""
     claim = _claim(UUID(message_id))
@@ -53,9 +56,10 @@ def send_message(message_id: str) -> None:
     except transport.Never as error:
         _settle(claim, state=FAILED, error=str(error))
         raise GiveUp(str(error)) from error
+    except transport.NotNow as error:
+        _try_later(claim, str(error))
     except Exception as error:
-        text = error.message if isinstance(error, Problem) else str(error) or type(error).__name__
-        _try_later(claim, text)
+        _put_back(claim, error.message if isinstance(error, Problem) else f"{type(error).__name__}: {error}")
         raise
     _note(claim, delivery)
 
@@ -158,19 +162,28 @@ def _note(claim: Claim, delivery: transport.Delivery) -> None:
     if delivery.deferred and claim.attempt < ATTEMPTS:
         text = _listed({**refused, **delivery.deferred})
         _settle(claim, state=QUEUED, error=text, **known)
-        raise transport.NotNow(text)
+        raise RetryIn(_delay(claim), text)
     refused = {**refused, **delivery.deferred}
     error = _listed(refused) or None
     _settle(claim, state=SENT if accepted else BOUNCED, error=error, **known | {"refused": refused})
 
 
-def _try_later(claim: Claim, text: str) -> None:
-    """Nothing was accepted. After the last attempt the message has failed, unless some have it already."""
+def _try_later(claim: Claim, text: str) -> NoReturn:
+    """Nothing was accepted this time: raise what brings the next attempt, or after the last one ends them."""
+    _put_back(claim, text)
     if claim.attempt < ATTEMPTS:
-        _settle(claim, state=QUEUED, error=text)
-        return
-    _settle(claim, state=SENT if claim.message.accepted else FAILED, error=text)
+        raise RetryIn(_delay(claim), text)
     raise GiveUp(text)
+
+
+def _put_back(claim: Claim, text: str) -> None:
+    """The message waits for the next attempt; after the last it has failed, unless some have it already."""
+    last = SENT if claim.message.accepted else FAILED
+    _settle(claim, state=QUEUED if claim.attempt < ATTEMPTS else last, error=text)
+
+
+def _delay(claim: Claim) -> int:
+    return DELAYS[min(claim.attempt, len(DELAYS)) - 1]
 
 
 def _listed(refused: Mapping[str, str]) -> str:

@@ -25,7 +25,7 @@ from app.config import Settings
 from app.mail.headers import ascii_domain, needs_utf8
 
 STEP_SECONDS = 30.0  # for one answer of the server
-LETTER_SECONDS = 120.0  # for one letter altogether, however slowly the answers drip
+LETTER_SECONDS = 90.0  # for one letter altogether, however slowly the answers drip
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _LONGEST_WORDS = 500
 _OK = 2

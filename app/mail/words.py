@@ -8,7 +8,7 @@ from app.documents.labels import FALLBACK
 
 # fmt: off
 _KEYS = (
-    "subject", "hello", "hello_name", "attached", "linked", "preview", "button", "valid_until", "due_by", "paid", "pay",
+    "subject", "hello", "hello_name", "attached", "linked", "preview", "button", "valid_until", "due_by", "paid",
     "closing", "questions", "sent_for",
 )
 # fmt: on
@@ -30,7 +30,6 @@ Open the invoice
 The link works until {date}.
 Due by {date}
 Nothing is left to pay. Thank you.
-Please quote {number} when you pay.
 Kind regards
 Questions? Just reply to this e-mail.
 This e-mail was sent by {seller} about invoice {number}."""),
@@ -44,7 +43,6 @@ Rechnung öffnen
 Der Link ist gültig bis {date}.
 Fällig am {date}
 Es ist nichts mehr zu zahlen. Vielen Dank.
-Bitte geben Sie bei der Zahlung {number} an.
 Freundliche Grüße
 Fragen? Antworten Sie einfach auf diese E-Mail.
 Diese E-Mail hat {seller} zur Rechnung {number} gesendet."""),
@@ -58,7 +56,6 @@ Ouvrir la facture
 Le lien est valable jusqu'au {date}.
 À régler avant le {date}
 Il ne reste rien à payer. Merci.
-Merci d'indiquer {number} lors du paiement.
 Cordialement
 Une question ? Répondez simplement à cet e-mail.
 Cet e-mail a été envoyé par {seller} au sujet de la facture {number}."""),
@@ -72,7 +69,6 @@ Abrir la factura
 El enlace es válido hasta el {date}.
 Vence el {date}
 No queda nada por pagar. Gracias.
-Indique {number} al realizar el pago.
 Un cordial saludo
 ¿Alguna pregunta? Responda a este correo.
 Este correo lo ha enviado {seller} en relación con la factura {number}."""),
@@ -86,7 +82,6 @@ Factuur openen
 De link is geldig tot {date}.
 Te betalen voor {date}
 Er staat niets meer open. Dank u wel.
-Vermeld {number} bij uw betaling.
 Met vriendelijke groet
 Vragen? Beantwoord gewoon deze e-mail.
 Deze e-mail is verzonden door {seller} over factuur {number}."""),
@@ -100,7 +95,6 @@ Apri la fattura
 Il link è valido fino al {date}.
 Scadenza: {date}
 Non resta nulla da pagare. Grazie.
-Indichi {number} nel pagamento.
 Cordiali saluti
 Domande? Risponda a questa e-mail.
 Questa e-mail è stata inviata da {seller} in merito alla fattura {number}."""),
