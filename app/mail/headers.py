@@ -36,7 +36,9 @@ def mailboxes(name: str, addresses: Sequence[str], phrase: str = "") -> str:
     if not all(map(_ADDRESS.fullmatch, shown)):
         raise UnsafeHeader(f"{name} would hold what is no address")
     if phrase := one_line(phrase):
-        shown[0] = f"{_phrase(phrase, len(name) + 2)} <{shown[0]}>"
+        named = _phrase(phrase, len(name) + 2)
+        room = _LINE - len(name) - len(named.rpartition(_EOL)[2])
+        shown[0] = f"{named}{' ' if len(shown[0]) < room - 5 else f'{_EOL} '}<{shown[0]}>"
     return _finished(name, f",{_EOL} ".join(shown))
 
 

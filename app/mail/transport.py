@@ -196,7 +196,10 @@ def _connected(server: Server) -> smtplib.SMTP:
 
 def _trust(server: Server) -> ssl.SSLContext:
     """Certificates are always verified, against the given authorities or the system's."""
-    return ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
+    try:
+        return ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
+    except OSError as error:  # not there, or no certificates
+        raise NotNow(f"{server.ca_file} cannot be read as certificates: {_reason(error)}.") from error
 
 
 def _log_in(link: smtplib.SMTP, server: Server) -> None:
