@@ -51,15 +51,15 @@ def current_organization() -> UUID:
     return _tenant().org_id
 
 
+def current_timezone() -> str:
+    """The time zone that says which day it is for the current organisation. Raises NoOrganization."""
+    return _tenant().timezone
+
+
 def organization_or_none() -> UUID | None:
     """The organisation that the running code works for, if it works for one."""
     scope = _current.get()
     return scope.org_id if isinstance(scope, Tenant) else None
-
-
-def current_timezone() -> str:
-    """The time zone that says which day it is for the current organisation. Raises NoOrganization."""
-    return _tenant().timezone
 
 
 def today() -> date:
