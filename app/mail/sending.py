@@ -54,7 +54,7 @@ def send_message(message_id: str) -> None:
     try:
         delivery = _send(claim.message)
     except transport.Never as error:
-        _settle(claim, state=FAILED, error=str(error))
+        _settle(claim, state=SENT if claim.message.accepted else FAILED, error=str(error))
         raise GiveUp(str(error)) from error
     except transport.NotNow as error:
         _try_later(claim, str(error))
@@ -159,13 +159,14 @@ def _note(claim: Claim, delivery: transport.Delivery) -> None:
         known |= {"sent_at": message.sent_at or clock.now()}
     if message.backend == "file":
         known |= {"file": file_name(message)}
+    error = _listed({**refused, **delivery.deferred}) or None
     if delivery.deferred and claim.attempt < ATTEMPTS:
-        text = _listed({**refused, **delivery.deferred})
-        _settle(claim, state=QUEUED, error=text, **known)
-        raise RetryIn(_delay(claim), text)
-    refused = {**refused, **delivery.deferred}
-    error = _listed(refused) or None
-    _settle(claim, state=SENT if accepted else BOUNCED, error=error, **known | {"refused": refused})
+        _settle(claim, state=QUEUED, error=error, **known)
+        raise RetryIn(_delay(claim), error or "")
+    if delivery.deferred and not accepted:
+        _settle(claim, state=FAILED, error=error, **known)
+        raise GiveUp(error or "")
+    _settle(claim, state=SENT if accepted else BOUNCED, error=error, **known)
 
 
 def _try_later(claim: Claim, text: str) -> NoReturn:

@@ -284,6 +284,19 @@ def test_who_was_reached_is_not_written_to_again(smtp, issued, send, work, state
     assert (after["state"], after["error"]) == ("sent", "gone@acme.example: 550 Gone")
 
 
+def test_what_some_have_is_sent_also_when_it_is_then_refused_for_the_others(smtp, issued, send, work, state):
+    message = send(issued(), {"to": ["one@acme.example", "two@acme.example"]})
+    smtp.rcpt = {"two@acme.example": "450 Greylisted"}
+    with pytest.raises(RetryIn):
+        work(message)
+    smtp.rcpt, smtp.data = {}, ["554 Looks like spam"]
+    with pytest.raises(GiveUp, match="554"):
+        work(message)
+    assert (state(message)["state"], state(message)["error"]) == ("sent", "554 Looks like spam")
+    work(message)
+    assert len(smtp.received) == 1
+
+
 def test_it_is_given_up_in_the_end(configured, issued, send, work, state):
     configured(smtp_url=f"smtp://127.0.0.1:{free_port()}")
     message = send(issued())
@@ -294,6 +307,17 @@ def test_it_is_given_up_in_the_end(configured, issued, send, work, state):
         work(message)
     assert state(message)["state"] == "failed"
     assert 0.75 < sum(sending.DELAYS) / 86_400 < 1.25, "about a day"
+
+
+def test_who_is_asked_to_come_again_to_the_end_has_failed_not_bounced(smtp, issued, send, work, state):
+    message = send(issued())
+    smtp.rcpt = {"billing@acme.example": "450 Greylisted"}
+    for _ in range(sending.ATTEMPTS - 1):
+        with pytest.raises(RetryIn, match="450 Greylisted"):
+            work(message)
+    with pytest.raises(GiveUp, match="450 Greylisted"):
+        work(message)
+    assert (state(message)["state"], state(message)["error"]) == ("failed", "billing@acme.example: 450 Greylisted")
 
 
 def test_two_at_once_send_one(app, client, smtp, issued, send, state):
