@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import make_url
 
 PREFIX = "BILLHOOK_"
@@ -51,6 +52,12 @@ class Settings:
     worker_threads: int = _setting(4, "jobs that a process runs at once, 1 to 64")
     worker_poll_seconds: int = _setting(1, "how often idle workers look for work that nobody told them of, 1 to 60")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
+    smtp_url: str = _setting("", "smtp+starttls:// or smtps://user:password@host:port, or smtp://; default: .eml files")
+    smtp_ca_file: Path | None = _setting(None, "certificate authorities of the SMTP server, PEM; default: the system's")
+    mail_from: str = _setting(
+        "", "sender of all mail, e.g. billing@example.com; default: the SMTP login, else billhook@ this host"
+    )
+    mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
@@ -117,6 +124,7 @@ _RANGES = {
     "worker_poll_seconds": (1, 60),
     "database_pool": (1, 200),
     "event_days": (0, 36_500),
+    "mail_link_days": (1, 366),
 }
 
 
@@ -124,7 +132,7 @@ def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path"} and isinstance(value, str | Path):
+        if name in {"instance_path", "files_path", "fonts_path", "smtp_ca_file"} and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -181,6 +189,30 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    form = "must be written as smtp+starttls://user:password@host:587, or with smtps:// or smtp://"
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # the port is no number, the host no address
+        raise ValueError(form) from error
+    if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not named:
+        raise ValueError(form)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must end with the host and its port; special characters of a password are written as %40")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError("must be an e-mail address such as billing@example.com") from error
+    if found.ascii_email is None:
+        raise ValueError("must be an address that every mail server takes: ASCII before the @")
+    return str(found.ascii_email)
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:  # noqa: PLR2004 - 32 characters, the length of a 128-bit key in hexadecimal
         raise ValueError("must have at least 32 characters")
@@ -205,6 +237,8 @@ _TEXT_RULES = {
     "redis_url": _redis_url,
     "secret_key": _secret,
     "log_level": _log_level,
+    "smtp_url": _smtp_url,
+    "mail_from": _address,
     "worker": _worker,
 }
 

@@ -48,6 +48,8 @@ from app.jobs.schedule import ScheduleSource
 from app.jobs.service import prune
 from app.jobs.source import TIMEZONE_OF, JobSource
 from app.jobs.work import SOURCES
+from app.mail.routes import bp as mail_bp
+from app.mail.sending import send_message
 from app.numbering import audit
 from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
@@ -67,6 +69,7 @@ BLUEPRINTS = (
     invoices_bp,
     calculations_bp,
     documents_bp,
+    mail_bp,
     events_bp,
     audit_bp,
 )
@@ -81,7 +84,7 @@ EVENTS = (
 )
 
 # What may be done later, and what the schedule does by itself.
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (send_message,)
 HANDLERS: Handlers = {}
 PERIODICS: tuple[Periodic, ...] = (prune, *upkeep.PERIODICS)
 

@@ -26,6 +26,7 @@ from app.data.migrate import pending_migrations
 from app.documents.frames import PdfJob
 from app.documents.renderer import Renderer, RenderingFailed
 from app.extensions import db
+from app.mail import transport
 
 FONTS = Path(__file__).resolve().parents[1] / "documents" / "fonts"
 LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -144,6 +145,30 @@ def redis(app: Flask) -> Findings:
     yield Finding(ok=reply == "+PONG", what=text, mend=mend)
 
 
+def mail(app: Flask) -> Findings:
+    """A mail server that is set must let us in; without one, mail is written to files."""
+    settings = _settings(app)
+    server = transport.server_of(settings)
+    if server is None:
+        text = f"Mail: no mail server is set, so mail is written to files in {settings.instance_path / 'mail'}."
+        yield Finding(ok=True, what=text)
+        return
+    try:
+        with transport.opened(server) as link:
+            link.noop()
+    except (transport.NotNow, OSError) as error:
+        mend = f"Set {PREFIX}SMTP_URL right (and {PREFIX}SMTP_CA_FILE for a certificate of your own), or unset it."
+        yield Finding(ok=False, what=f"Mail: {server.place} does not let us in: {first_line(error)}.", mend=mend)
+        return
+    yield Finding(ok=True, what=f"Mail: {server.place} lets us in; mail comes from {transport.sender_of(settings)}.")
+    if server.in_the_clear:
+        mend = f"Write smtp+starttls:// or smtps:// in {PREFIX}SMTP_URL."
+        yield Finding(ok=False, what="Mail: the password crosses the network unencrypted.", mend=mend)
+    if not settings.mail_from and not server.user:
+        mend = f"Set {PREFIX}MAIL_FROM to an address of yours, or receivers may take the mail for spam."
+        yield Finding(ok=False, what="Mail: no sender is set.", mend=mend)
+
+
 CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     configuration,
     database,
@@ -152,6 +177,7 @@ CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     fonts,
     renderer,
     redis,
+    mail,
 )
 
 

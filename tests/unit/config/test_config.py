@@ -40,6 +40,22 @@ GOOD = {
     "worker_threads": [("1", 1), ("64", 64)],
     "worker_poll_seconds": [("1", 1), ("60", 60)],
     "database_pool": [("1", 1), ("200", 200)],
+    "smtp_url": [
+        (each, each)
+        for each in (
+            "smtp://127.0.0.1:25",
+            "smtp://mail.example",
+            "smtp+starttls://u:p%40ss@mail.example:587",
+            "smtps://u%40b.example:p@mail.example/",
+            "smtp://[::1]:2525",
+        )
+    ],
+    "smtp_ca_file": [("/etc/ca.pem", Path("/etc/ca.pem"))],
+    "mail_from": [
+        ("billing@example.com", "billing@example.com"),
+        ("billing@Bücher.example", "billing@xn--bcher-kva.example"),
+    ],
+    "mail_link_days": [("1", 1), ("366", 366)],
     "log_level": [("debug", "DEBUG"), ("WARNING", "WARNING")],
     "default_tier": [("pro", "pro")],
 }
@@ -74,6 +90,21 @@ BAD = {
     "worker_threads": ["0", "65", *WHOLE[1:]],
     "worker_poll_seconds": ["0", "61", *WHOLE[1:]],
     "database_pool": ["0", "201", *WHOLE[1:]],
+    "smtp_url": [
+        "mail.example:25",
+        "http://mail.example",
+        "smtp://",
+        "smtp://:25",
+        "smtp://h:port",
+        "smtp://h:0",
+        "smtp://h:99999",
+        "smtp://[",
+        "smtp://h/path",
+        "smtp://h?x=1",
+        "starttls://h",
+    ],
+    "mail_from": ["billing", "a@b@c", "Billing <b@example.com>", "jürgen@example.com", "a@b.example, c@d.example"],
+    "mail_link_days": ["0", "367", *WHOLE[1:]],
     "log_level": ["LOUD", "INFO "],
 }
 NOT_BY_VARIABLE = {"instance_path": "tried below", "tiers": "file only, tried in test_catalogue"}
