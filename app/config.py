@@ -9,8 +9,9 @@ import difflib
 import os
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +51,13 @@ class Settings:
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
+    egress_allow: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (), "private networks that webhooks may call all the same, e.g. 10.0.0.0/8, fd00::/8"
+    )
+    webhook_http: str = _setting("refuse", "http: URLs of webhooks outside those networks: refuse or allow")
+    webhook_retry_delays: tuple[int, ...] = _setting(
+        (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400), "seconds before each try of a webhook"
+    )
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
 
 
@@ -186,12 +194,44 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
-_TEXT_RULES = {
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for each in text.replace(",", " ").split():
+        try:
+            # A scope (%eth0) would be kept, and then match nothing.
+            found.append(ip_network(each if "%" not in each else ""))
+        except ValueError as error:
+            raise ValueError(f"must be networks such as 10.0.0.0/8, fd00::/8, and {each!r} is none") from error
+    return tuple(found)
+
+
+def _refuse_or_allow(text: str) -> str:
+    if text not in {"refuse", "allow"}:
+        raise ValueError(f"must be refuse or allow, not {text!r}")
+    return text
+
+
+def _delays(text: str) -> tuple[int, ...]:
+    found = text.replace(",", " ").split()
+    if not 1 <= len(found) <= _MOST_TRIES or not all(_is_delay(each) for each in found):
+        raise ValueError(f"must be 1 to {_MOST_TRIES} whole numbers of seconds up to a week, such as 0, 5, 300")
+    return tuple(map(int, found))
+
+
+def _is_delay(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 604_800  # noqa: PLR2004 - a week
+
+
+_MOST_TRIES = 30
+_TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
     "base_url": _http_url,
     "redis_url": _redis_url,
     "secret_key": _secret,
     "log_level": _log_level,
+    "egress_allow": _networks,
+    "webhook_http": _refuse_or_allow,
+    "webhook_retry_delays": _delays,
 }
 
 

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ GOOD = {
     "database_pool": [("1", 1), ("200", 200)],
     "log_level": [("debug", "DEBUG"), ("WARNING", "WARNING")],
     "default_tier": [("pro", "pro")],
+    "egress_allow": [
+        ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+        ("127.0.0.1, fd00::/8", (ip_network("127.0.0.1/32"), ip_network("fd00::/8"))),
+    ],
+    "webhook_http": [("allow", "allow"), ("refuse", "refuse")],
+    "webhook_retry_delays": [("0", (0,)), ("0, 5,300", (0, 5, 300)), ("604800", (604_800,))],
 }
 WHOLE = ["", "x", "1.5", "1e3", "-1", "0x10", "١٠", "9" * 30, "1_000", "True", "NaN"]
 BAD = {
@@ -69,6 +76,9 @@ BAD = {
     "pdf_seconds": ["0", "121", *WHOLE[1:]],
     "database_pool": ["0", "201", *WHOLE[1:]],
     "log_level": ["LOUD", "INFO "],
+    "egress_allow": ["x", "10.0.0.1/8", "127.1", "10.0.0.0/33", "0x7f000001", "fe80::%eth0/64"],
+    "webhook_http": ["yes", "ALLOW", "refuse "],
+    "webhook_retry_delays": [", ", "-1", "1.5", "x", "0;5", "604801", "٥", "0 " * 31, "9" * 30],
 }
 NOT_BY_VARIABLE = {"instance_path": "tried below", "tiers": "file only, tried in test_catalogue"}
 
