@@ -9,7 +9,7 @@ from app.egress.client import Egress
 from app.egress.target import read
 
 PRIVATE = [
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104
     "0.1.2.3",
     "10.0.0.1",
     "10.255.255.255",
