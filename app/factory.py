@@ -9,27 +9,38 @@ from sqlalchemy import event
 
 from app import config
 from app.accounts.access import KeyAccess
+from app.accounts.events import EVENTS as ACCOUNT_EVENTS
 from app.accounts.routes import bp as accounts_bp
 from app.accounts.scopes import SCOPES
 from app.accounts.service import SETUP
+from app.audit.routes import bp as audit_bp
 from app.calculations.routes import bp as calculations_bp
 from app.cli import commands
 from app.config import BootError
 from app.customers import ledger
+from app.customers.events import EVENTS as CUSTOMER_EVENTS
 from app.customers.routes import bp as customers_bp
 from app.data import engine
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
+from app.events import declare, recording, relay
+from app.events.declare import Catalogue
+from app.events.routes import bp as events_bp
+from app.events.service import set_up as set_up_events
 from app.extensions import db
 from app.http import errors, guard, health, json, logs, openapi
 from app.http.principal import EXTENSION
+from app.invoices.events import EVENTS as INVOICE_EVENTS
 from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
+from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
 from app.numbering import audit
+from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
 from app.numbering.service import set_up as set_up_numbering
+from app.taxes.events import EVENTS as TAX_EVENTS
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
 
@@ -44,9 +55,21 @@ BLUEPRINTS = (
     invoices_bp,
     calculations_bp,
     documents_bp,
+    events_bp,
+    audit_bp,
+)
+
+EVENTS = (
+    *ACCOUNT_EVENTS,
+    *TAX_EVENTS,
+    *ITEM_EVENTS,
+    *CUSTOMER_EVENTS,
+    *NUMBERING_EVENTS,
+    *INVOICE_EVENTS,
 )
 
 engine.attach_session_events()
+recording.attach()
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -75,7 +98,9 @@ def _fill_ports(app: Flask) -> None:
     """Lower features ask higher ones through ports; here is who answers."""
     app.extensions[ledger.EXTENSION] = InvoiceLedger()
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
-    app.extensions[SETUP] = (set_up_numbering,)
+    app.extensions[SETUP] = (set_up_events, set_up_numbering)
+    app.extensions[declare.EXTENSION] = Catalogue.of(EVENTS, {})
+    app.extensions[relay.EXTENSION] = ()
 
 
 def _register_routes(app: Flask) -> None:

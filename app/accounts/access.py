@@ -103,6 +103,7 @@ class KeyAccess:
             timezone=row.timezone,
             scopes=frozenset(key.scopes),
             actor_type=key.actor_type,
+            key_name=key.name,
         )
         known = _Known(who, key.expires_at, key.ip_allowlist, key.last_used_at, time.monotonic() + MEMORY_SECONDS)
         with self._lock:

@@ -54,7 +54,7 @@ class ApiKey(TenantModel, Stamped, Labelled):
     name: Mapped[str] = mapped_column(sa.String(100))
     prefix: Mapped[str] = mapped_column(sa.String(20))
     last_four: Mapped[str] = mapped_column(sa.String(4))
-    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True, info={"secret": True})
     scopes: Mapped[list[str]] = mapped_column(Json)
     actor_type: Mapped[str] = mapped_column(sa.String(20), default="service")
     ip_allowlist: Mapped[list[str]] = mapped_column(Json, default=list)
@@ -83,7 +83,7 @@ class Settings(TenantModel, Stamped):
     invoice_terms: Mapped[str | None] = mapped_column(sa.Text)
     invoice_footer: Mapped[str | None] = mapped_column(sa.Text)
     brand_color: Mapped[str] = mapped_column(sa.String(7), default="#1f4e79")
-    logo: Mapped[str | None] = mapped_column(sa.Text, deferred=True)
+    logo: Mapped[str | None] = mapped_column(sa.Text, deferred=True, info={"secret": True})  # too long for a log
 
     organization: Mapped[Organization] = relationship(lazy="joined", innerjoin=True)
 

@@ -132,8 +132,8 @@ class Seller(Identifiers):
     account_name = fields.Text(200, allow_none=True)
 
 
-class SettingsOut(Schema):
-    """How the organisation invoices."""
+class SettingsSummary(Schema):
+    """How the organisation invoices, without the picture."""
 
     organization_id = fields.Id(attribute="org_id")
     name = fields.Text(200, example="Acme Corp")
@@ -148,8 +148,13 @@ class SettingsOut(Schema):
     invoice_terms = fields.Text(4000, allow_none=True)
     invoice_footer = fields.Text(500, allow_none=True)
     brand_color = fields.Text(7, example="#1f4e79")
-    logo = fields.Text(LONGEST, allow_none=True, doc="A data: URI, PNG.")
     updated_at = fields.Instant()
+
+
+class SettingsOut(SettingsSummary):
+    """How the organisation invoices."""
+
+    logo = fields.Text(LONGEST, allow_none=True, doc="A data: URI, PNG.")
 
 
 class SettingsPatch(Schema):

@@ -12,12 +12,15 @@ from sqlalchemy import event
 
 from app.accounts import keys
 from app.accounts.access import KeyAccess
+from app.accounts.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyUpdated, SettingsUpdated
 from app.accounts.logo import InvalidLogo, normalise_logo
 from app.accounts.models import ApiKey, Membership, Organization, Settings, User
 from app.accounts.scopes import ALL
 from app.data import clock
 from app.data.base import new_id
 from app.data.tenancy import current_organization
+from app.events.changes import note_change
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Forbidden, Invalid, NotFound
 from app.http.lookup import refuse_taken
@@ -74,6 +77,7 @@ def make_key(org_id: UUID, values: Mapping[str, Any], user_id: UUID | None) -> t
     )
     db.session.add(key)
     db.session.flush()
+    emit(ApiKeyCreated(key))
     return key, secret
 
 
@@ -112,6 +116,8 @@ def change_key(who: Principal, key_id: UUID, values: dict[str, Any]) -> ApiKey:
     for name, value in values.items():
         setattr(key, name, value)
     _forget_after_commit(key)
+    db.session.flush()
+    emit(ApiKeyUpdated(key))
     return key
 
 
@@ -121,8 +127,11 @@ def revoke_key(key_id: UUID) -> None:
     Any key with keys:admin may revoke any other, also one that holds more: stopping a leak must never wait.
     """
     key = get_key(key_id)
-    key.revoked_at = key.revoked_at or clock.now()
+    if key.revoked_at:
+        return
+    key.revoked_at = clock.now()
     _forget_after_commit(key)
+    emit(ApiKeyRevoked(key))
 
 
 def member(user_id: UUID | None) -> dict[str, Any] | None:
@@ -153,11 +162,14 @@ def change_settings(values: dict[str, Any]) -> Settings:
         except InvalidLogo as error:
             raise Invalid({"logo": str(error)}) from error
     organization = current()
+    note_change(settings, "name", organization.name, values.get("name", organization.name))
     organization.name = values.pop("name", organization.name)
     for name, value in values.items():
         setattr(settings, name, value)
     settings.updated_at = clock.now()
     _after_commit(lambda access: access.forget_organization(settings.org_id))
+    db.session.flush()
+    emit(SettingsUpdated(settings))
     return settings
 
 

@@ -80,6 +80,7 @@ def operator(place: Place) -> Principal:
         timezone=place.timezone,
         scopes=frozenset({ALL}),
         actor_type="user",
+        key_name="command line",
     )
 
 

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, lazyload
 
+from app.customers.events import CustomerCreated, CustomerDeleted, CustomerUpdated
 from app.customers.ledger import ledger
 from app.customers.models import Customer, CustomerTax
 from app.customers.rules import NAMELESS, name_of
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
@@ -81,7 +83,9 @@ def get_customer(customer_id: UUID) -> Customer:
 
 def create_customer(data: dict[str, Any]) -> Customer:
     """Make a customer. Raises Conflict when e-mail or external id are taken, Invalid for an unknown tax."""
-    return _fill(Customer(org_id=tenancy.current_organization(), id=new_id()), data)
+    customer = _fill(Customer(org_id=tenancy.current_organization(), id=new_id()), data)
+    emit(CustomerCreated(customer))
+    return customer
 
 
 def change_customer(customer_id: UUID, data: dict[str, Any]) -> Customer:
@@ -93,7 +97,9 @@ def change_customer(customer_id: UUID, data: dict[str, Any]) -> Customer:
     customer.updated_at = clock.now()
     if "archived" in data:
         customer.archived_at = (customer.archived_at or customer.updated_at) if data.pop("archived") else None
-    return _with_figures([_fill(customer, data)])[0]
+    _with_figures([_fill(customer, data)])
+    emit(CustomerUpdated(customer))
+    return customer
 
 
 def delete_customer(customer_id: UUID) -> None:
@@ -103,6 +109,7 @@ def delete_customer(customer_id: UUID) -> None:
         text = f"{customer.name} has {unpaid} unpaid invoice{'s' if unpaid > 1 else ''}."
         raise Conflict(text, details={"unpaid_invoices": unpaid})
     customer.deleted_at = clock.now()
+    emit(CustomerDeleted(customer))
 
 
 def resolve(customer_id: UUID) -> Customer:

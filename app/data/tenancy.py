@@ -51,6 +51,11 @@ def current_organization() -> UUID:
     return _tenant().org_id
 
 
+def current_timezone() -> str:
+    """The time zone that says which day it is for the current organisation. Raises NoOrganization."""
+    return _tenant().timezone
+
+
 def today() -> date:
     """The current date where the current organisation is. Raises NoOrganization."""
     return clock.today(_tenant().timezone)

@@ -1,10 +1,13 @@
 """The unit of work. Whoever opens the door commits: the endpoint wrapper or the command. Services never do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from app.extensions import db
+
+# What a transaction that writes does last, before it is committed.
+BEFORE_COMMIT: list[Callable[[], None]] = []
 
 # SQLite takes its write lock at BEGIN IMMEDIATE; what starts as a reader and then writes can fail half-way.
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
@@ -17,6 +20,8 @@ def unit_of_work(*, write: bool = True) -> Iterator[None]:
     try:
         yield
         if write:
+            for act in BEFORE_COMMIT:
+                act()
             db.session.commit()
     finally:
         # After a commit there is nothing to roll back; on the way out of an error, and after reading, there is.

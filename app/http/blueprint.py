@@ -75,7 +75,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                     return result
                 if instance is None:
                     return Response(status=status_code)
-                response = Response(flask.json.dumps(instance.dump(result)), status_code, mimetype="application/json")
+                written = instance.dump(result)
+                flask.g.written = (type(instance), result, written)  # an event of this request shows the same
+                response = Response(flask.json.dumps(written), status_code, mimetype="application/json")
                 if status_code == 201 and (location := _location(result)):  # noqa: PLR2004 - Created
                     response.headers["Location"] = location
                 return response

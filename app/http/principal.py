@@ -21,6 +21,7 @@ class Principal:
     timezone: str
     scopes: frozenset[str]
     actor_type: str
+    key_name: str
 
     def missing_scopes(self, wanted: Iterable[str]) -> list[str]:
         """Those of `wanted` that this key does not hold."""

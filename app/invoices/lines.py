@@ -14,6 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app import money
 from app.data.base import new_id
+from app.events.changes import note_change
 from app.extensions import db
 from app.invoices.content import Content
 from app.invoices.models import Invoice, InvoiceLine
@@ -41,6 +42,7 @@ _OF_INVOICE = (
     )
     .order_by(InvoiceLine.position)
 )
+_LOGGED = ("item_id", "name", "description", "quantity", "unit", "unit_price")
 # Of the table: the ORM's own insert would prepare every row once more.
 _INSERT = sa.insert(InvoiceLine.__table__)  # type: ignore[arg-type]  # is a Table, declared as more
 
@@ -63,6 +65,7 @@ def write_lines(invoice: Invoice, content: Content) -> None:
     if rows == [{name: getattr(line, name) for name in rows[0]} for line in present]:
         return
     if present:
+        note_change(invoice, "lines", [_told(line) for line in present], [_told(_stored(row)) for row in rows])
         mine = sa.and_(InvoiceLine.org_id == invoice.org_id, InvoiceLine.invoice_id == invoice.id)
         db.session.execute(sa.delete(InvoiceLine).where(mine).execution_options(synchronize_session=False))
     db.session.execute(_INSERT, rows)
@@ -101,6 +104,12 @@ def _row(
         "tax": amounts.tax,
         "gross": amounts.gross,
     }
+
+
+def _told(line: InvoiceLine) -> dict[str, Any]:
+    """A line as the audit log tells of it."""
+    data = {name: getattr(line, name) for name in _LOGGED} | {"discount": line.discount, "charges": line.charges}
+    return {name: value for name, value in data.items() if value not in (None, [])} | {"taxes": line.taxes}
 
 
 def _stored(row: Mapping[str, Any]) -> InvoiceLine:

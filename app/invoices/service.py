@@ -15,10 +15,12 @@ from app.customers import service as customers
 from app.customers.models import Customer
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
 from app.invoices.content import Content, compose, refuse_differences
+from app.invoices.events import InvoiceCreated, InvoiceDeleted, InvoiceIssued, InvoiceUpdated
 from app.invoices.fingerprint import fingerprint
 from app.invoices.lines import charge_rows, line_input, load_lines, write_lines
 from app.invoices.models import Invoice
@@ -81,6 +83,7 @@ def create_invoice(data: dict[str, Any], *, strict: bool = False) -> Invoice:
     elif series.assign == "on_create":
         invoice.number = numbering.allocate(series, invoice.id, invoice.issue_date)
     db.session.flush()
+    emit(InvoiceCreated(invoice))
     return invoice
 
 
@@ -99,6 +102,7 @@ def _replace(invoice: Invoice, data: dict[str, Any], *, strict: bool) -> Invoice
     invoice.updated_at = clock.now()
     db.session.flush()
     write_lines(invoice, content)
+    emit(InvoiceUpdated(invoice))
     return invoice
 
 
@@ -117,6 +121,7 @@ def change_invoice(invoice_id: UUID, data: dict[str, Any], *, strict: bool = Fal
         setattr(invoice, name, value)
     invoice.updated_at = clock.now()
     db.session.flush()
+    emit(InvoiceUpdated(invoice))
     return _shown(invoice)
 
 
@@ -128,6 +133,7 @@ def delete_invoice(invoice_id: UUID) -> None:
         numbering.release(invoice.series_id, invoice.id)
         invoice.number = None
     invoice.deleted_at = clock.now()
+    emit(InvoiceDeleted(_shown(invoice)))
 
 
 def issue_invoice(invoice_id: UUID) -> Invoice:
@@ -148,6 +154,7 @@ def issue_invoice(invoice_id: UUID) -> Invoice:
     invoice.state, invoice.issued_at = ISSUED, clock.now()
     invoice.content_hash = fingerprint(invoice)
     db.session.flush()
+    emit(InvoiceIssued(invoice))
     return invoice
 
 

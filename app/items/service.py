@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from app.accounts.service import get_settings
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.service import emit
 from app.extensions import db
 from app.http.lookup import find_or_404, refuse_taken
+from app.items.events import ItemCreated, ItemDeleted, ItemUpdated
 from app.items.models import Item, ItemTax
 from app.taxes.service import link_taxes
 
@@ -38,7 +40,9 @@ def get_item(item_id: UUID) -> Item:
 
 def create_item(data: dict[str, Any]) -> Item:
     """Make an item. Raises Conflict when its sku or external id is taken, Invalid for an unknown tax."""
-    return _fill(Item(org_id=tenancy.current_organization(), id=new_id()), data)
+    item = _fill(Item(org_id=tenancy.current_organization(), id=new_id()), data)
+    emit(ItemCreated(item))
+    return item
 
 
 def change_item(item_id: UUID, data: dict[str, Any]) -> Item:
@@ -46,12 +50,16 @@ def change_item(item_id: UUID, data: dict[str, Any]) -> Item:
     item = find_or_404(Item, item_id, NOUN, lock=True)
     # The taxes may be all that changes, and they have a table of their own.
     item.updated_at = clock.now()
-    return _fill(item, data)
+    _fill(item, data)
+    emit(ItemUpdated(item))
+    return item
 
 
 def delete_item(item_id: UUID) -> None:
     """Take an item out of the catalogue: documents that point to it go on doing so. Raises NotFound."""
-    find_or_404(Item, item_id, NOUN, lock=True).deleted_at = clock.now()
+    item = find_or_404(Item, item_id, NOUN, lock=True)
+    item.deleted_at = clock.now()
+    emit(ItemDeleted(item))
 
 
 def _fill(item: Item, data: dict[str, Any]) -> Item:

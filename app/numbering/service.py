@@ -14,10 +14,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
 from app.numbering import pattern
+from app.numbering.events import SeriesCreated, SeriesUpdated
 from app.numbering.models import Number, NumberCounter, NumberSeries
 
 SHIPPED = {
@@ -65,6 +67,7 @@ def create_series(data: dict[str, Any]) -> NumberSeries:
     series = NumberSeries(org_id=tenancy.current_organization(), id=new_id(), **data)
     db.session.add(series)
     db.session.flush()
+    emit(SeriesCreated(series))
     return series
 
 
@@ -91,6 +94,7 @@ def change_series(series_id: UUID, data: Mapping[str, Any]) -> NumberSeries:
         setattr(series, name, value)
     series.updated_at = clock.now()
     db.session.flush()
+    emit(SeriesUpdated(series))
     return series
 
 

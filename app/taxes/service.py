@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,13 +10,41 @@ from marshmallow import ValidationError
 
 from app.data import clock, tenancy
 from app.data.base import new_id
+from app.events.changes import note_change
+from app.events.declare import Event
+from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid, flatten
 from app.http.lookup import find_or_404, refuse_taken
+from app.taxes.events import (
+    PaymentMethodCreated,
+    PaymentMethodDeleted,
+    PaymentMethodUpdated,
+    TaxCreated,
+    TaxDeleted,
+    TaxUpdated,
+    UnitCreated,
+    UnitDeleted,
+    UnitUpdated,
+)
 from app.taxes.models import PaymentMethod, Tax, TaxRate, Unit
 from app.taxes.rules import check_category
 
 ALWAYS = date(1900, 1, 1)
+
+
+class _Named(NamedTuple):
+    """The events of a thing that is little more than a name."""
+
+    created: type[Event]
+    updated: type[Event]
+    deleted: type[Event]
+
+
+_NAMED: Mapping[type[Unit] | type[PaymentMethod], _Named] = {
+    Unit: _Named(UnitCreated, UnitUpdated, UnitDeleted),
+    PaymentMethod: _Named(PaymentMethodCreated, PaymentMethodUpdated, PaymentMethodDeleted),
+}
 
 
 def get_tax(tax_id: UUID) -> Tax:
@@ -32,6 +60,7 @@ def create_tax(data: dict[str, Any]) -> Tax:
     tax.rates = [TaxRate(org_id=tax.org_id, rate=rate, valid_from=valid_from)]
     db.session.add(tax)
     db.session.flush()
+    emit(TaxCreated(tax))
     return tax
 
 
@@ -51,6 +80,7 @@ def change_tax(tax_id: UUID, data: dict[str, Any]) -> Tax:
         _follow(tax, rate, valid_from or tenancy.today())
     tax.updated_at = clock.now()
     db.session.flush()
+    emit(TaxUpdated(tax))
     return tax
 
 
@@ -61,6 +91,7 @@ def _follow(tax: Tax, rate: Any, valid_from: date) -> None:
             f"A rate is in force from {newest} already; a new one must start later.",
             details={"fields": {"valid_from": [f"Must be after {newest}."]}},
         )
+    note_change(tax, "rate", tax.rates[-1].rate, rate)
     tax.rates.append(TaxRate(org_id=tax.org_id, rate=rate, valid_from=valid_from))
 
 
@@ -69,6 +100,7 @@ def delete_tax(tax_id: UUID) -> None:
     tax = find_or_404(Tax, tax_id, "tax", lock=True)
     tax.deleted_at = clock.now()
     tax.is_default = False
+    emit(TaxDeleted(tax))
 
 
 def taxes_by_id(ids: Iterable[UUID], field: str) -> dict[UUID, Tax]:
@@ -91,6 +123,7 @@ def link_taxes(owner: Any, link_model: type[Any], tax_ids: Iterable[UUID]) -> No
     wanted = list(dict.fromkeys(tax_ids))
     taxes_by_id(wanted, "tax_ids")
     kept = {link.tax_id: link for link in owner.tax_links}
+    note_change(owner, "tax_ids", [link.tax_id for link in owner.tax_links], wanted)
     links = [kept.get(tax_id) or link_model(org_id=owner.org_id, tax_id=tax_id) for tax_id in wanted]
     for position, link in enumerate(links):
         link.position = position
@@ -104,6 +137,7 @@ def create_named(model: type[Unit] | type[PaymentMethod], data: Mapping[str, Any
     row = model(org_id=tenancy.current_organization(), id=new_id(), **data)
     db.session.add(row)
     db.session.flush()
+    emit(_NAMED[model].created(row))
     return row
 
 
@@ -119,9 +153,12 @@ def change_named(
     for name, value in data.items():
         setattr(row, name, value)
     db.session.flush()
+    emit(_NAMED[model].updated(row))
     return row
 
 
 def delete_named(model: type[Unit] | type[PaymentMethod], noun: str, row_id: UUID) -> None:
     """Delete a unit or a payment method; documents keep their own copy of the words. Raises NotFound."""
-    db.session.delete(find_or_404(model, row_id, noun, lock=True))
+    row = find_or_404(model, row_id, noun, lock=True)
+    db.session.delete(row)
+    emit(_NAMED[model].deleted(row))
