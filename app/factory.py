@@ -36,6 +36,8 @@ from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
 from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
+from app.jobs import declare as job_declarations
+from app.jobs.declare import Job, Periodic
 from app.numbering import audit
 from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
@@ -68,6 +70,10 @@ EVENTS = (
     *INVOICE_EVENTS,
 )
 
+# What may be done later, and what the schedule does by itself.
+JOBS: tuple[Job, ...] = ()
+PERIODICS: tuple[Periodic, ...] = ()
+
 engine.attach_session_events()
 recording.attach()
 
@@ -87,6 +93,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
     _fill_ports(app)
+    _list_jobs(app)
     guard.init_app(app)
     with app.app_context(), _no_query():
         _register_routes(app)
@@ -101,6 +108,16 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[SETUP] = (set_up_events, set_up_numbering)
     app.extensions[declare.EXTENSION] = Catalogue.of(EVENTS, {})
     app.extensions[relay.EXTENSION] = ()
+
+
+def _list_jobs(app: Flask) -> None:
+    """Jobs by name, the schedule, and the kinds of work that the runner works off."""
+    found: dict[str, Job] = {}
+    for job in (*JOBS, *(periodic.job for periodic in PERIODICS)):
+        if found.setdefault(job.name, job) is not job:
+            raise BootError([f"the job '{job.name}' is declared twice."])
+    app.extensions[job_declarations.JOBS] = found
+    app.extensions[job_declarations.PERIODICS] = PERIODICS
 
 
 def _register_routes(app: Flask) -> None:

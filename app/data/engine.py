@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config import Settings
-from app.data import tenancy
+from app.data import tenancy, wake
 from app.data.transaction import begin_statement
 from app.extensions import db
 
@@ -56,9 +56,11 @@ def attach(engine: Engine) -> None:
 
 
 def attach_session_events() -> None:
-    """Attach tenancy to the one scoped session. Called once, at import of the factory."""
+    """Attach tenancy and wake-ups to the one scoped session. Called once, at import of the factory."""
     event.listen(db.session, "do_orm_execute", tenancy.filter_statement)
     event.listen(db.session, "after_begin", tenancy.after_begin)
+    event.listen(db.session, "after_commit", wake.after_commit)
+    event.listen(db.session, "after_rollback", wake.after_rollback)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - event signature

@@ -56,6 +56,12 @@ def current_timezone() -> str:
     return _tenant().timezone
 
 
+def organization_or_none() -> UUID | None:
+    """The organisation that the running code works for, if it works for one."""
+    scope = _current.get()
+    return scope.org_id if isinstance(scope, Tenant) else None
+
+
 def today() -> date:
     """The current date where the current organisation is. Raises NoOrganization."""
     return clock.today(_tenant().timezone)

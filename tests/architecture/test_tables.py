@@ -11,10 +11,14 @@ from app.extensions import db
 
 NOBODYS = {
     "organizations": "the tenant itself: the root that org_id points to",
+    "jobs": "system data: workers take them for all organisations at once; org_id says whom one is for, if anybody",
+    "schedules": "system data: what runs by itself, for the whole installation",
+    "schedule_ticks": "as schedules",
     "users": "a person may belong to several organisations; what they may do stands in memberships",
 }
 UNIQUE_ACROSS_ORGANIZATIONS = {
     "uq_api_keys_hash": "a key is looked up before it is known whose it is",
+    "uq_jobs_dedup": "the same work waits once; whoever enqueues puts an id into the key",
     "uq_users_email_key": "a person is one user, wherever they belong",
 }
 POINTS_OUT = {
