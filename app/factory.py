@@ -24,6 +24,8 @@ from app.data import engine
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
+from app.egress.client import EXTENSION as EGRESS
+from app.egress.client import Egress
 from app.events import declare, recording, relay
 from app.events.declare import Catalogue
 from app.events.routes import bp as events_bp
@@ -38,6 +40,7 @@ from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
 from app.jobs import declare as job_declarations
 from app.jobs.declare import Job, Periodic
+from app.jobs.work import SOURCES
 from app.numbering import audit
 from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
@@ -45,6 +48,10 @@ from app.numbering.service import set_up as set_up_numbering
 from app.taxes.events import EVENTS as TAX_EVENTS
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
+from app.webhooks.events import EVENTS as WEBHOOK_EVENTS
+from app.webhooks.fanout import fan_out
+from app.webhooks.routes import bp as webhooks_bp
+from app.webhooks.sender import Sender
 
 BLUEPRINTS = (
     openapi.bp,
@@ -59,6 +66,7 @@ BLUEPRINTS = (
     documents_bp,
     events_bp,
     audit_bp,
+    webhooks_bp,
 )
 
 EVENTS = (
@@ -68,6 +76,7 @@ EVENTS = (
     *CUSTOMER_EVENTS,
     *NUMBERING_EVENTS,
     *INVOICE_EVENTS,
+    *WEBHOOK_EVENTS,
 )
 
 # What may be done later, and what the schedule does by itself.
@@ -92,6 +101,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     engine.init_app(app, settings)
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
+    app.extensions[EGRESS] = Egress(settings.egress_allow)
     _fill_ports(app)
     _list_jobs(app)
     guard.init_app(app)
@@ -107,7 +117,7 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
     app.extensions[SETUP] = (set_up_events, set_up_numbering)
     app.extensions[declare.EXTENSION] = Catalogue.of(EVENTS, {})
-    app.extensions[relay.EXTENSION] = ()
+    app.extensions[relay.EXTENSION] = (fan_out,)
 
 
 def _list_jobs(app: Flask) -> None:
@@ -118,6 +128,7 @@ def _list_jobs(app: Flask) -> None:
             raise BootError([f"the job '{job.name}' is declared twice."])
     app.extensions[job_declarations.JOBS] = found
     app.extensions[job_declarations.PERIODICS] = PERIODICS
+    app.extensions[SOURCES] = (Sender(),)
 
 
 def _register_routes(app: Flask) -> None:
