@@ -1,5 +1,5 @@
 """The WSGI entry point: `gunicorn wsgi:application`, and what the `flask` command finds."""
 
-from app.factory import create_app
+from app.factory import serve_app
 
-application = create_app()
+application = serve_app()

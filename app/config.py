@@ -40,7 +40,7 @@ class Settings:
 
     instance_path: Path = _setting(PROJECT / "instance", "folder of the database, files and secret; variable only")
     database_url: str = _setting("", "sqlite:///FILE or postgresql://…; default: billhook.db in the instance folder")
-    redis_url: str = _setting("", "redis://…; `flask doctor` checks it; the core needs none")
+    redis_url: str = _setting("", "redis://…; wakes `flask worker`, which then does the jobs; none is needed")
     secret_key: str = _setting("", "signs file links and cursors; default: made once and kept in the instance folder")
     base_url: str = _setting("", "public address written into links, e.g. https://billing.example.com")
     files_path: Path = _setting(Path(), "folder of generated documents; default: files in the instance folder")
@@ -48,6 +48,9 @@ class Settings:
     file_link_seconds: int = _setting(3600, "how long a signed file link works, 60 to 604800")
     max_body_bytes: int = _setting(2 * 1024 * 1024, "largest request body, 1024 to 104857600")
     pdf_seconds: int = _setting(20, "longest time one PDF may take, 1 to 120")
+    worker: str = _setting("auto", "who does jobs: auto (the server without Redis, else `flask worker`), thread, none")
+    worker_threads: int = _setting(4, "jobs that a process runs at once, 1 to 64")
+    worker_poll_seconds: int = _setting(1, "how often idle workers look for work that nobody told them of, 1 to 60")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
@@ -117,6 +120,8 @@ _RANGES = {
     "file_link_seconds": (60, 604_800),
     "max_body_bytes": (1024, 104_857_600),
     "pdf_seconds": (1, 120),
+    "worker_threads": (1, 64),
+    "worker_poll_seconds": (1, 60),
     "database_pool": (1, 200),
 }
 
@@ -222,6 +227,12 @@ def _is_delay(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) <= 604_800  # noqa: PLR2004 - a week
 
 
+def _worker(text: str) -> str:
+    if text not in {"auto", "thread", "none"}:
+        raise ValueError(f"must be auto, thread or none, not {text!r}")
+    return text
+
+
 _MOST_TRIES = 30
 _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
@@ -232,6 +243,7 @@ _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "egress_allow": _networks,
     "webhook_http": _refuse_or_allow,
     "webhook_retry_delays": _delays,
+    "worker": _worker,
 }
 
 

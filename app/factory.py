@@ -1,5 +1,6 @@
 """Builds the application: an ordered list of one-line steps. Building runs no query; that is checked."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -12,11 +13,11 @@ from app.accounts.access import KeyAccess
 from app.accounts.events import EVENTS as ACCOUNT_EVENTS
 from app.accounts.routes import bp as accounts_bp
 from app.accounts.scopes import SCOPES
-from app.accounts.service import SETUP
+from app.accounts.service import SETUP, timezone_of
 from app.audit.routes import bp as audit_bp
 from app.calculations.routes import bp as calculations_bp
 from app.cli import commands
-from app.config import BootError
+from app.config import BootError, Settings
 from app.customers import ledger
 from app.customers.events import EVENTS as CUSTOMER_EVENTS
 from app.customers.routes import bp as customers_bp
@@ -39,7 +40,11 @@ from app.invoices.routes import bp as invoices_bp
 from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
 from app.jobs import declare as job_declarations
+from app.jobs import engine as jobs_engine
 from app.jobs.declare import Job, Periodic
+from app.jobs.schedule import ScheduleSource
+from app.jobs.service import prune
+from app.jobs.source import TIMEZONE_OF, JobSource
 from app.jobs.work import SOURCES
 from app.numbering import audit
 from app.numbering.events import EVENTS as NUMBERING_EVENTS
@@ -81,7 +86,7 @@ EVENTS = (
 
 # What may be done later, and what the schedule does by itself.
 JOBS: tuple[Job, ...] = ()
-PERIODICS: tuple[Periodic, ...] = ()
+PERIODICS: tuple[Periodic, ...] = (prune,)
 
 engine.attach_session_events()
 recording.attach()
@@ -103,11 +108,22 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
     app.extensions[EGRESS] = Egress(settings.egress_allow)
     _fill_ports(app)
-    _list_jobs(app)
+    _list_jobs(app, settings)
     guard.init_app(app)
     with app.app_context(), _no_query():
         _register_routes(app)
     commands.init_app(app)
+    return app
+
+
+def serve_app() -> Flask:
+    """The application for a WSGI server: as `create_app`, and its jobs are done where the settings want them done.
+
+    The `flask` command loads wsgi.py too, but serves nobody, and says so in FLASK_RUN_FROM_CLI.
+    """
+    app = create_app()
+    if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+        app.extensions[jobs_engine.EXTENSION].serve()
     return app
 
 
@@ -118,9 +134,10 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[SETUP] = (set_up_events, set_up_numbering)
     app.extensions[declare.EXTENSION] = Catalogue.of(EVENTS, {})
     app.extensions[relay.EXTENSION] = (fan_out,)
+    app.extensions[TIMEZONE_OF] = timezone_of
 
 
-def _list_jobs(app: Flask) -> None:
+def _list_jobs(app: Flask, settings: Settings) -> None:
     """Jobs by name, the schedule, and the kinds of work that the runner works off."""
     found: dict[str, Job] = {}
     for job in (*JOBS, *(periodic.job for periodic in PERIODICS)):
@@ -128,7 +145,8 @@ def _list_jobs(app: Flask) -> None:
             raise BootError([f"the job '{job.name}' is declared twice."])
     app.extensions[job_declarations.JOBS] = found
     app.extensions[job_declarations.PERIODICS] = PERIODICS
-    app.extensions[SOURCES] = (Sender(),)
+    app.extensions[SOURCES] = (ScheduleSource(), JobSource(settings.worker_threads), Sender())
+    jobs_engine.init_app(app, settings)
 
 
 def _register_routes(app: Flask) -> None:

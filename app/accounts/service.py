@@ -18,7 +18,8 @@ from app.accounts.models import ApiKey, Membership, Organization, Settings, User
 from app.accounts.scopes import ALL
 from app.data import clock
 from app.data.base import new_id
-from app.data.tenancy import current_organization
+from app.data.tenancy import current_organization, organization
+from app.data.transaction import unit_of_work
 from app.events.changes import note_change
 from app.events.service import emit
 from app.extensions import db
@@ -61,6 +62,12 @@ def create_organization(name: str, tier: str, owner: User, settings: Mapping[str
         set_up(organization.id)
     key, secret = make_key(organization.id, {"name": "Owner", "scopes": [ALL], "actor_type": "user"}, owner.id)
     return NewOrganization(organization, owner, key, secret)
+
+
+def timezone_of(org_id: UUID) -> str | None:
+    """An organisation's time zone, None when there is no such organisation. For workers, outside any transaction."""
+    with organization(org_id, "UTC"), unit_of_work(write=False):
+        return db.session.scalar(sa.select(Settings.timezone))
 
 
 def make_key(org_id: UUID, values: Mapping[str, Any], user_id: UUID | None) -> tuple[ApiKey, str]:

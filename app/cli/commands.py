@@ -17,6 +17,9 @@ COMMANDS = {
     "user": "app.cli.users:user_commands",
     "key": "app.cli.keys:key_commands",
     "tier": "app.cli.tiers:tier_commands",
+    "jobs": "app.cli.jobs:jobs_commands",
+    "worker": "app.cli.worker:worker",
+    "tick": "app.cli.tick:tick",
 }
 
 

@@ -20,7 +20,7 @@ from app.data import migrate
 from app.extensions import db
 
 # Named, not imported: the factory stands above the commands; and a wheel has no wsgi.py.
-APPLICATION = "app.factory:create_app()"
+APPLICATION = "app.factory:serve_app()"
 THREADS = 8
 GRACEFUL_SECONDS = 25
 BACKLOG = 512
@@ -97,6 +97,8 @@ def _become_server(listener: socket.socket) -> None:
     listener.set_inheritable(True)
     # The packages stand beside this one, in a checkout and in site-packages alike.
     root = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    # What comes up is a server; Flask's note that a command runs would keep its worker from starting.
+    inherited = {name: value for name, value in os.environ.items() if name != "FLASK_RUN_FROM_CLI"}
+    environment = inherited | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     command = server_command(f"fd://{listener.fileno()}")
     os.execve(command[0], command, environment)  # noqa: S606 - a list made here, no shell

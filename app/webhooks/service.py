@@ -61,7 +61,7 @@ def create_webhook(data: dict[str, Any]) -> WebhookEndpoint:
 
 
 def change_webhook(webhook_id: UUID, data: dict[str, Any]) -> WebhookEndpoint:
-    """Change an endpoint; `active: true` also ends a pause, and what waits is due. Raises NotFound, Invalid, Conflict."""
+    """Change an endpoint; `active: true` ends a pause too, what waits is due. Raises NotFound, Invalid, Conflict."""
     endpoint = find_or_404(WebhookEndpoint, webhook_id, NOUN, lock=True)
     _check(data)
     if "external_id" in data:

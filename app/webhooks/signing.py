@@ -1,8 +1,8 @@
 """Secrets and signatures of webhooks.
 
 A secret is `whsec_` and base64 of its bytes (Standard Webhooks), or any text that the caller brought.
-X-Webhook-Signature is keyed with the secret's text as it was shown, as most people do it by hand; webhook-signature with
-the bytes that the text stands for, as the Standard Webhooks libraries do it.
+X-Webhook-Signature is keyed with the secret's text as it was shown, as most people do it by hand; webhook-signature
+with the bytes that the text stands for, as the Standard Webhooks libraries do it.
 """
 
 import base64
