@@ -18,7 +18,7 @@ from app.webhooks.models import Delivery, Kind, WebhookEndpoint
 
 SOURCE = "webhooks"
 _SECOND = timedelta(seconds=1)
-_ACTIVE = sa.select(WebhookEndpoint.id, WebhookEndpoint.events).where(
+_ACTIVE = sa.select(WebhookEndpoint.id, WebhookEndpoint.events, WebhookEndpoint.after_seq).where(
     WebhookEndpoint.deleted_at.is_(None), WebhookEndpoint.active.is_(True)
 )
 _DELIVERIES = Delivery.__table__
@@ -35,13 +35,13 @@ def fan_out(rows: Sequence[EventRow]) -> None:
     """Subscriber of the relay: make the deliveries of one organisation's events, in their order."""
     endpoints = db.session.execute(_ACTIVE).all()
     if endpoints:
-        pairs = ((row, each.id) for row in rows for each in endpoints if concerns(row, each.id, each.events))
+        pairs = ((row, each.id) for row in rows for each in endpoints if _concerns(row, each))
         insert_deliveries([values(row, endpoint_id) for row, endpoint_id in pairs])
 
 
-def concerns(row: EventRow, endpoint_id: UUID, filters: Iterable[str]) -> bool:
-    """Whether an endpoint with these filters wants an event. It is not told of itself."""
-    return row.entity_id != endpoint_id and matches(row.type, filters)
+def _concerns(row: EventRow, endpoint: Any) -> bool:
+    """Whether an endpoint wants an event: not of itself, and not from before it was there."""
+    return row.seq > endpoint.after_seq and row.entity_id != endpoint.id and matches(row.type, endpoint.events)
 
 
 def matches(event: str, filters: Iterable[str]) -> bool:

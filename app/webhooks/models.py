@@ -26,7 +26,8 @@ class WebhookEndpoint(TenantModel, Stamped, SoftDeleted, Labelled):
     """Where an organisation wants to be told of what happens.
 
     The secrets are needed in plain to sign, so they are encrypted, not hashed. `active` is the owner's switch: an
-    endpoint that is off gets no deliveries at all. `paused_at` is ours: deliveries go on being made, and wait.
+    endpoint that is off gets no deliveries at all. `paused_at` is ours: deliveries go on being made, and wait. It
+    is told of the events after `after_seq`, where the organisation's order stood when it was made.
     """
 
     __tablename__ = "webhook_endpoints"
@@ -36,6 +37,7 @@ class WebhookEndpoint(TenantModel, Stamped, SoftDeleted, Labelled):
     events: Mapped[list[str]] = mapped_column(Json)
     description: Mapped[str | None] = mapped_column(sa.String(500))
     active: Mapped[bool] = mapped_column(default=True)
+    after_seq: Mapped[int] = mapped_column(sa.BigInteger)
     sealed_secret: Mapped[str] = mapped_column(sa.String(1000), info={"secret": True})
     sealed_previous: Mapped[str | None] = mapped_column(sa.String(1000), info={"secret": True})
     previous_until: Mapped[datetime | None]

@@ -1,6 +1,6 @@
 """What can be done with webhook endpoints and deliveries. Guards first; no commit here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,13 @@ from app.egress.addresses import Refused
 from app.egress.client import EXTENSION as EGRESS
 from app.egress.client import Egress
 from app.events.log import of_type
-from app.events.models import EventRow
+from app.events.models import EventRow, EventStream
 from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Invalid
 from app.http.lookup import find_or_404, refuse_taken
 from app.webhooks.events import WebhookCreated, WebhookDeleted, WebhookPaused, WebhookSecretRotated, WebhookUpdated
-from app.webhooks.fanout import SOURCE, body_of, columns, concerns, insert_deliveries, values
+from app.webhooks.fanout import SOURCE, body_of, columns, insert_deliveries, values
 from app.webhooks.models import Delivery, WebhookEndpoint
 from app.webhooks.signing import make_secret, seal
 
@@ -52,7 +52,10 @@ def create_webhook(data: dict[str, Any]) -> WebhookEndpoint:
     if db.session.execute(count).scalar_one() >= MOST_ENDPOINTS:
         raise Conflict(f"An organisation has at most {MOST_ENDPOINTS} webhooks; delete one first.")
     secret = data.pop("secret") or make_secret()
-    made = WebhookEndpoint(org_id=current_organization(), id=new_id(), sealed_secret=_seal(secret), **data)
+    so_far = db.session.scalars(sa.select(EventStream.seq)).one()
+    made = WebhookEndpoint(
+        org_id=current_organization(), id=new_id(), sealed_secret=_seal(secret), after_seq=so_far, **data
+    )
     made.secret = secret
     db.session.add(made)
     db.session.flush()
@@ -147,20 +150,24 @@ def replay(webhook_id: UUID, wanted: Mapping[str, Any]) -> dict[str, Any]:
         events = events.where(EventRow.seq >= seq)
     else:
         events = events.where(EventRow.created_at >= wanted["from_time"])
-    types = wanted.get("types") or endpoint.events
+    chosen = events.where(_any_of(wanted.get("types") or endpoint.events), EventRow.entity_id != endpoint.id)
+    rows = db.session.scalars(chosen.limit(MOST_REPLAYED + 1)).all()
+    following = rows[MOST_REPLAYED].id if len(rows) > MOST_REPLAYED else None
+    found = [values(row, endpoint.id, "replay") for row in rows[:MOST_REPLAYED]]
+    insert_deliveries(found)
+    return {"deliveries": len(found), "next_event_id": following}
+
+
+def _any_of(types: Iterable[str]) -> sa.ColumnElement[bool]:
+    """The events that one of these filters names. Raises Invalid on `types`."""
+    found: list[sa.ColumnElement[bool]] = []
     for each in types:
-        of_type(events, each, field="types")
-    rows, following, count = db.session.scalars(events.execution_options(yield_per=200)), None, 0
-    chosen = []
-    for row in rows:
-        if concerns(row, endpoint.id, types):
-            if count == MOST_REPLAYED:
-                following = row.id
-                break
-            chosen.append(values(row, endpoint.id, "replay"))
-            count += 1
-    insert_deliveries(chosen)
-    return {"deliveries": count, "next_event_id": following}
+        of_type(sa.select(EventRow), each, field="types")
+        noun, _, verb = each.partition(".")
+        found.append(
+            sa.true() if each == "*" else EventRow.entity_type == noun if verb == "*" else EventRow.type == each
+        )
+    return sa.or_(*found)
 
 
 def _check(data: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("events", JSON, nullable=False),
         sa.Column("description", sa.String(length=500), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("after_seq", sa.BigInteger(), nullable=False),
         sa.Column("sealed_secret", sa.String(length=1000), nullable=False),
         sa.Column("sealed_previous", sa.String(length=1000), nullable=True),
         sa.Column("previous_until", sa.DateTime(timezone=True), nullable=True),
