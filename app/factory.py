@@ -27,8 +27,11 @@ from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
 from app.egress.client import EXTENSION as EGRESS
 from app.egress.client import Egress
-from app.events import declare, recording, relay
+from app.events import recording
+from app.events.declare import EXTENSION as EVENT_CATALOGUE
 from app.events.declare import Catalogue
+from app.events.relay import EXTENSION as SUBSCRIBERS
+from app.events.relay import RelaySource
 from app.events.routes import bp as events_bp
 from app.events.service import set_up as set_up_events
 from app.extensions import db
@@ -39,9 +42,10 @@ from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
 from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
-from app.jobs import declare as job_declarations
+from app.jobs import declare, handlers
 from app.jobs import engine as jobs_engine
 from app.jobs.declare import Job, Periodic
+from app.jobs.handlers import Handlers, enqueue_handlers
 from app.jobs.schedule import ScheduleSource
 from app.jobs.service import prune
 from app.jobs.source import TIMEZONE_OF, JobSource
@@ -86,6 +90,7 @@ EVENTS = (
 
 # What may be done later, and what the schedule does by itself.
 JOBS: tuple[Job, ...] = ()
+HANDLERS: Handlers = {}
 PERIODICS: tuple[Periodic, ...] = (prune,)
 
 engine.attach_session_events()
@@ -132,8 +137,9 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[ledger.EXTENSION] = InvoiceLedger()
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
     app.extensions[SETUP] = (set_up_events, set_up_numbering)
-    app.extensions[declare.EXTENSION] = Catalogue.of(EVENTS, {})
-    app.extensions[relay.EXTENSION] = (fan_out,)
+    app.extensions[EVENT_CATALOGUE] = Catalogue.of(EVENTS, {})
+    app.extensions[SUBSCRIBERS] = (enqueue_handlers, fan_out)
+    app.extensions[handlers.EXTENSION] = HANDLERS
     app.extensions[TIMEZONE_OF] = timezone_of
 
 
@@ -143,9 +149,9 @@ def _list_jobs(app: Flask, settings: Settings) -> None:
     for job in (*JOBS, *(periodic.job for periodic in PERIODICS)):
         if found.setdefault(job.name, job) is not job:
             raise BootError([f"the job '{job.name}' is declared twice."])
-    app.extensions[job_declarations.JOBS] = found
-    app.extensions[job_declarations.PERIODICS] = PERIODICS
-    app.extensions[SOURCES] = (ScheduleSource(), JobSource(settings.worker_threads), Sender())
+    app.extensions[declare.JOBS] = found
+    app.extensions[declare.PERIODICS] = PERIODICS
+    app.extensions[SOURCES] = (RelaySource(), ScheduleSource(), JobSource(settings.worker_threads), Sender())
     jobs_engine.init_app(app, settings)
 
 

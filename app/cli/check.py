@@ -9,6 +9,7 @@ import click
 import sqlalchemy as sa
 
 from app.accounts.models import Organization, Settings
+from app.audit import check as audit
 from app.cli.organizations import Place, find_organization, organizations
 from app.cli.shell import Command, answer, json_option
 from app.data.invariants import Finding
@@ -20,7 +21,7 @@ from app.invoices.models import Invoice
 from app.numbering import check as numbering
 from app.numbering.models import Number
 
-CHECKS = (invoices.findings, numbering.findings)
+CHECKS = (invoices.findings, numbering.findings, audit.findings)
 
 
 @dataclass

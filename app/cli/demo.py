@@ -21,6 +21,7 @@ from app.customers.schemas import CustomerIn
 from app.data import tenancy
 from app.data.tenancy import crossing, organization
 from app.data.transaction import unit_of_work
+from app.events.service import write_pending
 from app.extensions import db
 from app.http.schema import Schema
 from app.invoices import service as invoices
@@ -171,8 +172,10 @@ def make_demo() -> None:
         made = accounts.create_organization(NAME, tier, owner, _BASICS)
         with organization(made.organization.id, _BASICS["timezone"]):
             _fill()
-        # Nobody has seen this key's secret, so nobody may use it.
-        made.key.revoked_at = made.key.created_at
+            # Nobody has seen this key's secret, so nobody may use it.
+            accounts.revoke_key(made.key.id)
+            # The events of an invoice need to know which day it is where the organisation is.
+            write_pending()
 
 
 def fresh_key(place: Place) -> str:

@@ -46,8 +46,9 @@ def note_change(row: TenantModel, name: str, before: object, after: object) -> N
 
 
 def forget_changes(session: Session, *_: object) -> None:
-    """Session events after_commit and after_rollback: the transaction is over."""
-    session.info.pop(_NOTES, None)
+    """Session events after_commit and after_rollback: the transaction is over, if it was not a savepoint's end."""
+    if not session.in_nested_transaction():
+        session.info.pop(_NOTES, None)
 
 
 def changes_of(row: TenantModel) -> dict[str, list[Any]] | None:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import sqlalchemy as sa
-from flask import current_app, request
 
 from app.events.declare import catalogue
 from app.events.models import EventRow
 from app.extensions import db
 from app.http.errors import Invalid
 from app.http.lookup import find_or_404
+from app.http.paging import Page, paginate
 
-MOST = 100
+SORTS = {"seq": EventRow.seq, "created_at": EventRow.seq}
 
 
 def get_event(event_id: UUID) -> EventRow:
@@ -22,23 +21,20 @@ def get_event(event_id: UUID) -> EventRow:
     return find_or_404(EventRow, event_id, "event")
 
 
-def read_log(query: Mapping[str, Any]) -> dict[str, Any]:
-    """The events after one, oldest first (an EventQuery). Raises Invalid for an unknown event or type."""
-    limit, wanted = query.get("limit", MOST), sa.select(EventRow).order_by(EventRow.seq)
-    if after := query.get("after"):
-        wanted = wanted.where(EventRow.seq > _position(after))
-    if kind := query.get("type"):
-        wanted = of_type(wanted, kind)
+def read_log(query: Mapping[str, Any]) -> Page:
+    """One page of events (an EventQuery), oldest first. Raises Invalid for an unknown event or type."""
+    wanted = sa.select(EventRow)
+    if "after" in query:
+        wanted = wanted.where(EventRow.seq > _position(query["after"]))
+        # Who goes on from a known event wants what is new, and no count of it.
+        query = query if "page" in query else {"cursor": "", **query}
+    if "type" in query:
+        wanted = of_type(wanted, query["type"])
     if "entity_id" in query:
         wanted = wanted.where(EventRow.entity_id == query["entity_id"])
-    rows = db.session.scalars(wanted.limit(limit + 1)).all()
-    more, rows = len(rows) > limit, rows[:limit]
-    last = rows[-1].id if rows else after
-    return {
-        "data": rows,
-        "links": {"next": _onward(last) if more else None},
-        "meta": {"has_more": more, "last_id": last},
-    }
+    if query.get("search"):
+        wanted = wanted.where(EventRow.type.icontains(query["search"], autoescape=True))
+    return paginate(wanted, query, model=EventRow, sorts=SORTS, default="seq")
 
 
 def of_type(statement: sa.Select[tuple[EventRow]], kind: str, *, field: str = "type") -> sa.Select[tuple[EventRow]]:
@@ -58,9 +54,3 @@ def _position(event_id: UUID) -> int:
     if seq is None:
         raise Invalid({"after": f"There is no event {event_id}."})
     return seq
-
-
-def _onward(last: UUID | None) -> str:
-    pairs = [(name, value) for name, value in request.args.items(multi=True) if name != "after"]
-    base = current_app.config["BILLHOOK"].base_url or request.host_url.rstrip("/")
-    return f"{base}{request.path}?{urlencode([*pairs, ('after', str(last))])}"

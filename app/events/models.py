@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.data import clock
 from app.data.base import TenantModel
 
 # As text, not as JSONB: what was stored is what leaves, to the byte.
@@ -65,13 +66,17 @@ class EventRow(TenantModel):
 
 
 class EventStream(TenantModel):
-    """The end of an organisation's events: the last number and the last hash. Locked by whoever adds one."""
+    """The end of an organisation's events: the last number and the last hash. Locked by whoever adds one.
+
+    began_at: what happened before has no events, because the program had none.
+    """
 
     __tablename__ = "event_streams"
     __table_args__ = (sa.UniqueConstraint("org_id"),)
 
     seq: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     hash: Mapped[str] = mapped_column(sa.String(64))
+    began_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 class EventRelay(TenantModel):

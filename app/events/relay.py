@@ -5,19 +5,43 @@ with the rows that the subscribers add. Several processes may relay at once; eac
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import sqlalchemy as sa
 from flask import current_app
 
+from app.data import clock
 from app.data.tenancy import crossing, organization
 from app.data.transaction import unit_of_work
 from app.events.models import EventRelay, EventRow, EventStream
+from app.events.service import RELAY
 from app.extensions import db
 
 EXTENSION = "billhook.relay_subscribers"
 BATCH = 200
 
 Subscriber = Callable[[Sequence[EventRow]], None]
+
+
+class RelaySource:
+    """The relay as a kind of work (jobs/work.py)."""
+
+    name = RELAY
+    threads = 1
+
+    def claim(self, limit: int) -> list[Callable[[], None]]:  # noqa: ARG002 - it is one task, however much there is
+        """Relay, if there is something to hand on. The rows are locked by the relay itself."""
+        return [relay_all] if backlog() else []
+
+    def overdue(self) -> int:
+        """How many events have waited for longer than five minutes."""
+        return backlog(older_than=timedelta(minutes=5))
+
+
+def relay_all() -> None:
+    """Hand on all that waits."""
+    while relay_once():
+        pass
 
 
 def relay_once(most: int = BATCH) -> int:
@@ -43,9 +67,16 @@ def relay_once(most: int = BATCH) -> int:
         return len(rows)
 
 
-def backlog() -> int:
-    """How many events wait to be handed on, over all organisations."""
+def backlog(older_than: timedelta | None = None) -> int:
+    """How many events wait to be handed on, over all organisations; only those older than so much, if it is given."""
     with crossing("the backlog is the installation's"), unit_of_work(write=False):
-        joined = sa.select(sa.func.coalesce(sa.func.sum(EventStream.seq - EventRelay.seq), 0))
-        query = joined.join(EventRelay, EventRelay.org_id == EventStream.org_id)
+        if older_than is None:
+            joined = sa.select(sa.func.coalesce(sa.func.sum(EventStream.seq - EventRelay.seq), 0))
+            query = joined.join(EventRelay, EventRelay.org_id == EventStream.org_id)
+        else:
+            late = sa.and_(EventRow.seq > EventRelay.seq, EventRow.created_at < clock.now() - older_than)
+            waiting = sa.select(sa.func.count(EventRow.id)).join(EventRelay, EventRelay.org_id == EventRow.org_id)
+            # Only streams that are behind are looked into: their events are the few at the end.
+            behind = waiting.join(EventStream, EventStream.org_id == EventRow.org_id)
+            query = behind.where(late, EventStream.seq > EventRelay.seq)
         return int(db.session.execute(query).scalar_one())

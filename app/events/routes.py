@@ -5,9 +5,10 @@ from uuid import UUID
 
 from app.events import log
 from app.events.models import EventRow
-from app.events.schemas import EventLog, EventOut, EventQuery
+from app.events.schemas import EventOut, EventQuery
 from app.http.blueprint import Blueprint
 from app.http.guard import requires
+from app.http.paging import Page, page_of
 
 bp = Blueprint("events", __name__, description="Everything that happened, to be read again from any point.")
 
@@ -15,8 +16,8 @@ bp = Blueprint("events", __name__, description="Everything that happened, to be 
 @bp.route("/events")
 @requires(scope="events:read")
 @bp.arguments(EventQuery, location="query")
-@bp.response(200, EventLog)
-def list_events(query: dict[str, Any]) -> dict[str, Any]:
+@bp.response(200, page_of(EventOut))
+def list_events(query: dict[str, Any]) -> Page:
     """List events in the order in which they happened, from after the one that you have."""
     return log.read_log(query)
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.data import clock
 from app.data.base import new_id
+from app.data.wake import wake_after_commit
 from app.events.actor import current_actor
 from app.events.chain import GENESIS, hash_of, hash_of_data
 from app.events.changes import changes_of
@@ -25,6 +26,7 @@ from app.events.declare import Event, catalogue
 from app.events.models import EventRelay, EventRow, EventStream
 from app.extensions import db
 
+RELAY = "relay"  # the source that hands them on
 _PENDING = "billhook.pending_events"
 _STREAM, _EVENTS = EventStream.__table__, EventRow.__table__
 _TAKE = (
@@ -63,14 +65,17 @@ def write_pending() -> None:
     if not pending:
         return
     session.flush()
+    wake_after_commit(RELAY)
     by_organization = attrgetter("subject.org_id")
     for org_id, events in groupby(sorted(pending, key=by_organization), by_organization):
         _write(session, org_id, list(events))
 
 
 def forget_pending(session: Session, *_: object) -> None:
-    """Session event after_rollback: what was emitted has not happened."""
-    session.info.pop(_PENDING, None)
+    """Session event after_rollback: what was emitted has not happened; of a savepoint, what was made since."""
+    pending = session.info.pop(_PENDING, [])
+    if session.in_nested_transaction():
+        session.info[_PENDING] = [event for event in pending if not sa.inspect(event.subject).transient]
 
 
 def _write(session: Session, org_id: UUID, events: Sequence[Event]) -> None:

@@ -180,7 +180,7 @@ def unknown(jobs: Iterable[str]) -> dict[str, int]:
         JobRow.state == "ready", JobRow.run_at <= clock.now(), JobRow.name.not_in(sorted(jobs))
     )
     with unit_of_work(write=False):
-        return dict(db.session.connection().execute(query.group_by(JobRow.name)).tuples())
+        return dict(db.session.connection().execute(query.group_by(JobRow.name)).tuples().all())
 
 
 def standing() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from flask import Flask, current_app
 
 from app.data import clock
 from app.data.tenancy import organization
+from app.events.actor import acting_as
 from app.extensions import db
 from app.jobs import declare, service
 from app.jobs.declare import GiveUp, Job, RetryIn, known_jobs
@@ -120,7 +121,7 @@ Outcome = Callable[..., None]
 def _attempt(claimed: Claimed, job: Job) -> Outcome:
     """Run the job; what is to become of its row."""
     try:
-        with _home(claimed):
+        with _home(claimed), acting_as("job", claimed.name):
             job(**claimed.args)
     except GiveUp as error:
         log.warning("job %s %s gives up: %s", claimed.name, claimed.id, error)

@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_event_streams_org_id_organizations")),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_event_streams")),
         sa.UniqueConstraint("org_id", name=op.f("uq_event_streams_org_id")),
@@ -91,7 +92,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("org_id", name=op.f("uq_event_relays_org_id")),
     )
     # The organisations that are there already: their streams begin now. An organisation's id does as the row's own.
-    op.execute(f"INSERT INTO event_streams (org_id, id, seq, hash) SELECT id, id, 0, '{GENESIS}' FROM organizations")  # noqa: S608 - our own constant
+    begin = "INSERT INTO event_streams (org_id, id, seq, hash, began_at) SELECT id, id, 0, :hash, CURRENT_TIMESTAMP "
+    op.execute(sa.text(begin + "FROM organizations").bindparams(hash=GENESIS))
     op.execute("INSERT INTO event_relays (org_id, id, seq) SELECT id, id, 0 FROM organizations")
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     for trigger in POSTGRESQL_TRIGGERS if on_postgresql else SQLITE_TRIGGERS:

@@ -13,7 +13,10 @@ from tests.architecture.operations import Operation, operations
 from tests.support.client import Documented
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-VERBS = {"get", "list", "create", "update", "replace", "delete", "revoke", "issue", "calculate", "audit", "download"}
+VERBS = {
+    "get", "list", "create", "update", "replace", "delete", "revoke", "issue", "calculate", "audit", "download",
+    "verify",
+}  # fmt: skip
 CONVERTERS = re.compile(r"<(?:\w+:)?(\w+)>")
 
 

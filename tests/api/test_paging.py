@@ -19,6 +19,8 @@ SORTED = {
     "/api-keys": ["name", "created_at"],
     "/items": ["price", "sku", "name", "updated_at", "created_at"],
     "/customers": ["name", "updated_at", "created_at"],
+    "/events": ["seq", "created_at"],
+    "/audit-log": ["created_at", "seq"],
     "/invoices": ["issue_date", "due_date", "total", "number", "updated_at", "created_at"],
 }
 
@@ -109,7 +111,8 @@ def test_every_sort_word_of_every_list_is_tried_above(seven):
 
 def test_every_list_of_the_document_is_walked_above(seven):
     lists = {each.path.removeprefix("/api/v1") for each in World(seven).operations if each.name.startswith("list_")}
-    assert lists == set(SORTED)
+    # The list of one thing's own is the list of all, narrowed.
+    assert {path for path in lists if "{" not in path} == set(SORTED)
 
 
 def test_rows_that_come_and_go_during_a_walk_by_cursor_shift_nothing(client):

@@ -73,6 +73,10 @@ class Makers:
         self.make(f"/invoices/{draft}/issue")
         return draft
 
+    def event(self) -> str:
+        self.customer()
+        return self.client.get("/events").get_json()["data"][0]["id"]
+
     def signed(self) -> str:
         return self.make(f"/invoices/{self.issued()}/pdf")["url"].rpartition("/")[2]
 
@@ -136,6 +140,11 @@ CALLS = {
     "POST /api/v1/invoices/{invoice_id}/pdf": Call("issued"),
     "GET /api/v1/invoices/{invoice_id}/pdf": Call("issued"),
     "GET /api/v1/files/{signed}": Call("signed"),
+    "GET /api/v1/events": Call(),
+    "GET /api/v1/events/{event_id}": Call("event"),
+    "GET /api/v1/audit-log": Call(),
+    "GET /api/v1/audit-log/verify": Call(),
+    "GET /api/v1/invoices/{invoice_id}/history": Call("draft"),
     "POST /api/v1/calculate": Call(body={"lines": [LINE | {"tax_rate": "19"}]}),
 }
 

@@ -14,6 +14,7 @@ from app.cli.demo import make_demo
 from app.data import migrate
 from app.data.tenancy import crossing
 from app.data.transaction import unit_of_work
+from app.events.models import EventStream
 from app.extensions import db
 from app.invoices.models import Invoice, InvoiceLine
 from app.numbering.models import Number, NumberCounter, NumberSeries
@@ -47,6 +48,7 @@ class Rows:
     series: UUID
     counter: UUID
     settings: UUID
+    stream: UUID
     numbers: dict[UUID | None, UUID]
 
 
@@ -77,6 +79,7 @@ def _rows() -> Rows:
             series=db.session.scalars(sa.select(NumberSeries.id).where(NumberSeries.kind == "invoice")).one(),
             counter=db.session.scalars(sa.select(NumberCounter.id)).one(),
             settings=db.session.scalars(sa.select(Settings.id)).one(),
+            stream=db.session.scalars(sa.select(EventStream.id)).one(),
             numbers=dict(db.session.execute(sa.select(Number.document_id, Number.id)).tuples().all()),
         )
 

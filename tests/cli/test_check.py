@@ -74,10 +74,10 @@ def test_a_number_on_a_draft(demo, rows):
         ("""seller_snapshot = '{"name": "Somebody else"}'""", ["content_hash"]),
         ("notes = 'Pay somebody else'", ["content_hash"]),
         ("taxes = '[]', tax_total = 0, total = subtotal", ["computed_totals", "base_total", "content_hash"]),
-        ("issued_at = NULL", ["state", "content_hash"]),
+        ("issued_at = NULL", ["state", "content_hash", "one_event"]),
         ("seller_snapshot = NULL", ["state", "content_hash"]),
         ("content_hash = NULL", ["state", "content_hash"]),
-        ("deleted_at = created_at", ["state", "number_without_document"]),
+        ("deleted_at = created_at", ["state", "number_without_document", "one_event"]),
         ("state = 'void'", ["state"]),
         ("amount_paid = total + 1", ["settlement"]),
         ("amount_credited = total + 1", ["settlement"]),
@@ -110,3 +110,12 @@ def test_one_organisation_alone_and_as_text(demo, rows):
     sentence = "total is 3046.41 EUR; its parts add up to 3046.40 EUR."
     assert f"WRONG  invoice {rows.first}  [sum_of_parts]  {sentence}" in done.stdout
     assert done.stdout.endswith("3 wrong. Checked organisations: 1, invoices: 8, numbers: 6.\n")
+
+
+def test_a_log_that_was_shortened(demo, rows):
+    found = found_after(demo, "event_streams", f"hash = '{'0' * 64}'", rows.stream)
+    assert found == both(["event_chain"], rows.stream)
+
+
+def test_an_invoice_that_nobody_is_told_of(demo, rows):
+    assert found_after(demo, "invoices", "deleted_at = updated_at", rows.draft) == both(["one_event"], rows.draft)
