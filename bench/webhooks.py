@@ -3,9 +3,9 @@
     python -m bench.webhooks                         SQLite, then PostgreSQL and Redis where they can be had
     python -m bench.webhooks --events 3000 --endpoints 4
 
-Events are made first (customers, through the service), with nothing running. Then the runner of one process starts, with
-the relay and the sender as its sources, and the clock stops when the receiver has got the last delivery. Beside it, one
-statement: how long the slowest waited that came while a hanging receiver held its share of the threads.
+Events are made first (customers, through the service), with nothing running. Then the runner of one process starts,
+with the relay and the sender as its sources, and the clock stops when the receiver has got the last delivery. After it:
+how long an event waits for its delivery while four other endpoints hang.
 """
 
 import argparse

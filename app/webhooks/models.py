@@ -38,8 +38,8 @@ class WebhookEndpoint(TenantModel, Stamped, SoftDeleted, Labelled):
     description: Mapped[str | None] = mapped_column(sa.String(500))
     active: Mapped[bool] = mapped_column(default=True)
     after_seq: Mapped[int] = mapped_column(sa.BigInteger)
-    sealed_secret: Mapped[str] = mapped_column(sa.String(1000), info={"secret": True})
-    sealed_previous: Mapped[str | None] = mapped_column(sa.String(1000), info={"secret": True})
+    sealed_secret: Mapped[str] = mapped_column(sa.String(2000), info={"secret": True})
+    sealed_previous: Mapped[str | None] = mapped_column(sa.String(2000), info={"secret": True})
     previous_until: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]

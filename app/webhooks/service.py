@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.orm import undefer
 
 from app.accounts.models import Organization
 from app.data import clock, wake
@@ -29,6 +30,7 @@ from app.webhooks.signing import make_secret, seal
 NOUN = "webhook"
 MOST_ENDPOINTS, MOST_REPLAYED = 50, 1000
 TEST_EVENT = "webhook.test"
+_WITH_BODY = undefer(Delivery.body)  # one option for all: statements are remembered by it
 
 
 def living() -> sa.Select[tuple[WebhookEndpoint]]:
@@ -130,7 +132,7 @@ def send_test(webhook_id: UUID) -> Delivery:
 
 def redeliver(delivery_id: UUID) -> Delivery:
     """Send a delivery's bytes again, as a delivery of its own. Raises NotFound, Conflict when paused or off."""
-    old = find_or_404(Delivery, delivery_id, "delivery")
+    old = find_or_404(Delivery, delivery_id, "delivery", _WITH_BODY)
     endpoint = _sendable(old.endpoint_id)
     same = ("event_id", "seq", "event", "entity_type", "entity_id", "body")
     return _added(endpoint, kind="redelivery", **{name: getattr(old, name) for name in same})
@@ -205,7 +207,7 @@ def _sendable(webhook_id: UUID) -> WebhookEndpoint:
 
 
 def _added(endpoint: WebhookEndpoint, **given: Any) -> Delivery:
-    made = Delivery(**columns(org_id=endpoint.org_id, endpoint_id=endpoint.id, in_line=False, **given))
+    made = Delivery(**columns(org_id=endpoint.org_id, endpoint_id=endpoint.id, in_line=False, attempts=[], **given))
     made.next_attempt_at = clock.now()
     db.session.add(made)
     db.session.flush()
