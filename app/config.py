@@ -9,8 +9,9 @@ import difflib
 import os
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +62,13 @@ class Settings:
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
+    egress_allow: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        (), "private networks that webhooks may call all the same, e.g. 10.0.0.0/8, fd00::/8"
+    )
+    webhook_http: str = _setting("refuse", "http: URLs of webhooks outside those networks: refuse or allow")
+    webhook_retry_delays: tuple[int, ...] = _setting(
+        (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400), "seconds before each try of a webhook"
+    )
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
 
 
@@ -225,13 +233,42 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for each in text.replace(",", " ").split():
+        try:
+            # A scope (%eth0) would be kept, and then match nothing.
+            found.append(ip_network(each if "%" not in each else ""))
+        except ValueError as error:
+            raise ValueError(f"must be networks such as 10.0.0.0/8, fd00::/8, and {each!r} is none") from error
+    return tuple(found)
+
+
+def _refuse_or_allow(text: str) -> str:
+    if text not in {"refuse", "allow"}:
+        raise ValueError(f"must be refuse or allow, not {text!r}")
+    return text
+
+
+def _delays(text: str) -> tuple[int, ...]:
+    found = text.replace(",", " ").split()
+    if not 1 <= len(found) <= _MOST_TRIES or not all(_is_delay(each) for each in found):
+        raise ValueError(f"must be 1 to {_MOST_TRIES} whole numbers of seconds up to a week, such as 0, 5, 300")
+    return tuple(map(int, found))
+
+
+def _is_delay(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 604_800  # noqa: PLR2004 - a week
+
+
 def _worker(text: str) -> str:
     if text not in {"auto", "thread", "none"}:
         raise ValueError(f"must be auto, thread or none, not {text!r}")
     return text
 
 
-_TEXT_RULES = {
+_MOST_TRIES = 30
+_TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
     "base_url": _http_url,
     "redis_url": _redis_url,
@@ -239,6 +276,9 @@ _TEXT_RULES = {
     "log_level": _log_level,
     "smtp_url": _smtp_url,
     "mail_from": _address,
+    "egress_allow": _networks,
+    "webhook_http": _refuse_or_allow,
+    "webhook_retry_delays": _delays,
     "worker": _worker,
 }
 

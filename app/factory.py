@@ -25,6 +25,8 @@ from app.data import engine
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
+from app.egress.client import EXTENSION as EGRESS
+from app.egress.client import Egress
 from app.events import recording
 from app.events.declare import EXTENSION as EVENT_CATALOGUE
 from app.events.declare import Catalogue
@@ -57,6 +59,10 @@ from app.numbering.service import set_up as set_up_numbering
 from app.taxes.events import EVENTS as TAX_EVENTS
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
+from app.webhooks.events import EVENTS as WEBHOOK_EVENTS
+from app.webhooks.fanout import fan_out
+from app.webhooks.routes import bp as webhooks_bp
+from app.webhooks.sender import Sender
 
 BLUEPRINTS = (
     openapi.bp,
@@ -72,6 +78,7 @@ BLUEPRINTS = (
     mail_bp,
     events_bp,
     audit_bp,
+    webhooks_bp,
 )
 
 EVENTS = (
@@ -81,6 +88,7 @@ EVENTS = (
     *CUSTOMER_EVENTS,
     *NUMBERING_EVENTS,
     *INVOICE_EVENTS,
+    *WEBHOOK_EVENTS,
 )
 
 # What may be done later, and what the schedule does by itself.
@@ -106,6 +114,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     engine.init_app(app, settings)
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
+    app.extensions[EGRESS] = Egress(settings.egress_allow)
     _fill_ports(app)
     _list_jobs(app, settings)
     guard.init_app(app)
@@ -132,7 +141,7 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
     app.extensions[SETUP] = (set_up_events, set_up_numbering)
     app.extensions[EVENT_CATALOGUE] = Catalogue.of(EVENTS, {})
-    app.extensions[SUBSCRIBERS] = (enqueue_handlers,)
+    app.extensions[SUBSCRIBERS] = (enqueue_handlers, fan_out)
     app.extensions[handlers.EXTENSION] = HANDLERS
     app.extensions[TIMEZONE_OF] = timezone_of
 
@@ -145,7 +154,7 @@ def _list_jobs(app: Flask, settings: Settings) -> None:
             raise BootError([f"the job '{job.name}' is declared twice."])
     app.extensions[declare.JOBS] = found
     app.extensions[declare.PERIODICS] = PERIODICS
-    app.extensions[SOURCES] = (RelaySource(), ScheduleSource(), JobSource(settings.worker_threads))
+    app.extensions[SOURCES] = (RelaySource(), ScheduleSource(), JobSource(settings.worker_threads), Sender())
     jobs_engine.init_app(app, settings)
 
 

@@ -15,7 +15,7 @@ from tests.support.client import Documented
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 VERBS = {
     "get", "list", "create", "update", "replace", "delete", "revoke", "issue", "calculate", "audit", "download",
-    "verify",
+    "verify", "subscribe", "test", "rotate", "replay", "redeliver",
 }  # fmt: skip
 CONVERTERS = re.compile(r"<(?:\w+:)?(\w+)>")
 

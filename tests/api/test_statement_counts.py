@@ -21,6 +21,7 @@ from app.extensions import db
 from tests.support.client import ApiClient
 
 FILE = Path(__file__).with_name("statement_counts.toml")
+WEBHOOK = {"url": "https://acme.example/hook", "events": ["*"]}
 LINE = {"name": "Consulting", "quantity": 2, "unit_price": "750.00"}
 
 
@@ -40,7 +41,7 @@ class Makers:
 
     def make(self, path: str, body: Any = None) -> dict[str, Any]:
         response = self.client.post(path, body)
-        assert response.status_code in {200, 201}, response.get_json()
+        assert response.status_code in {200, 201, 202}, response.get_json()
         return response.get_json()
 
     def customer(self) -> str:
@@ -64,6 +65,12 @@ class Makers:
 
     def key(self) -> str:
         return self.make("/api-keys", {"name": "robot", "scopes": ["invoices:read"]})["id"]
+
+    def webhook(self) -> str:
+        return self.make("/webhooks", WEBHOOK)["id"]
+
+    def delivery(self) -> str:
+        return self.make(f"/webhooks/{self.webhook()}/test")["id"]
 
     def draft(self) -> str:
         return self.make("/invoices", invoice(self))["id"]
@@ -148,6 +155,17 @@ CALLS = {
     "GET /api/v1/audit-log": Call(),
     "GET /api/v1/audit-log/verify": Call(),
     "GET /api/v1/invoices/{invoice_id}/history": Call("draft"),
+    "GET /api/v1/webhooks": Call(),
+    "POST /api/v1/webhooks": Call(body=WEBHOOK),
+    "POST /api/v1/webhooks/subscribe": Call(body=WEBHOOK),
+    "GET /api/v1/webhooks/{webhook_id}": Call("webhook"),
+    "PATCH /api/v1/webhooks/{webhook_id}": Call("webhook", {"description": "ERP"}),
+    "DELETE /api/v1/webhooks/{webhook_id}": Call("webhook"),
+    "POST /api/v1/webhooks/{webhook_id}/test": Call("webhook"),
+    "POST /api/v1/webhooks/{webhook_id}/rotate-secret": Call("webhook", {}),
+    "POST /api/v1/webhooks/{webhook_id}/replay": Call("webhook", {"from_time": "2026-01-01T00:00:00Z"}),
+    "GET /api/v1/webhooks/{webhook_id}/deliveries": Call("webhook"),
+    "POST /api/v1/webhooks/deliveries/{delivery_id}/redeliver": Call("delivery"),
     "POST /api/v1/calculate": Call(body={"lines": [LINE | {"tax_rate": "19"}]}),
 }
 

@@ -154,6 +154,8 @@ class World:
                     f"{operation.name} does not take its own examples: {made.get_json()}; add a recipe to {__name__}"
                 )
                 self.ids[operation.path] = made.get_json()["id"]
+        tested = client.post(f"/webhooks/{self.ids['/api/v1/webhooks']}/test")
+        self.ids["/api/v1/webhooks/deliveries"] = tested.get_json()["id"]
         # Nobody makes an event by itself.
         self.ids["/api/v1/events"] = client.get("/events").get_json()["data"][0]["id"]
 
@@ -180,6 +182,7 @@ class World:
             "create_customer": {"name": word, "email": f"{word}@example.com", "tax_ids": [tax]},
             "create_api_key": {"name": word},
             "update_settings": {"invoice_notes": word},
+            "replay_webhook": {"from_time": "2026-01-01T00:00:00Z"},
             "create_invoice": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
             "calculate_totals": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
         }

@@ -47,7 +47,8 @@ def test_every_setting_is_in_the_table_with_its_description():
         default, meaning = table[field.name]
         assert meaning == field.metadata["doc"], field.name
         if field.name != "instance_path":
-            shown = "" if field.default in {"", None, Path(), ()} else f"`{field.default}`"
+            given = ", ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+            shown = "" if given in {"", None, Path()} else f"`{given}`"
             assert default.strip() == shown, field.name
 
 

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ GOOD = {
     "mail_link_days": [("1", 1), ("366", 366)],
     "log_level": [("debug", "DEBUG"), ("WARNING", "WARNING")],
     "default_tier": [("pro", "pro")],
+    "egress_allow": [
+        ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+        ("127.0.0.1, fd00::/8", (ip_network("127.0.0.1/32"), ip_network("fd00::/8"))),
+    ],
+    "webhook_http": [("allow", "allow"), ("refuse", "refuse")],
+    "webhook_retry_delays": [("0", (0,)), ("0, 5,300", (0, 5, 300)), ("604800", (604_800,))],
 }
 WHOLE = ["", "x", "1.5", "1e3", "-1", "0x10", "١٠", "9" * 30, "1_000", "True", "NaN"]
 BAD = {
@@ -106,6 +113,9 @@ BAD = {
     "mail_from": ["billing", "a@b@c", "Billing <b@example.com>", "jürgen@example.com", "a@b.example, c@d.example"],
     "mail_link_days": ["0", "367", *WHOLE[1:]],
     "log_level": ["LOUD", "INFO "],
+    "egress_allow": ["x", "10.0.0.1/8", "127.1", "10.0.0.0/33", "0x7f000001", "fe80::%eth0/64"],
+    "webhook_http": ["yes", "ALLOW", "refuse "],
+    "webhook_retry_delays": [", ", "-1", "1.5", "x", "0;5", "604801", "٥", "0 " * 31, "9" * 30],
 }
 NOT_BY_VARIABLE = {"instance_path": "tried below", "tiers": "file only, tried in test_catalogue"}
 
