@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import os
 import secrets
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 
 PREFIX = "BILLHOOK_"
+_LEAST_TOKEN = len("token:") + 16
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -49,6 +51,10 @@ class Settings:
     pdf_seconds: int = _setting(20, "longest time one PDF may take, 1 to 120")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_format: str = _setting("", "json or text; default: text at a terminal, json everywhere else")
+    metrics: str = _setting("off", "who may read /metrics: off, loopback, or token:SECRET (16 characters or more)")
+    drain_seconds: int = _setting(1, "after SIGTERM, how long /health/ready says 503 before the port closes, 0 to 15")
+    pg_bin: Path | None = _setting(None, "folder of pg_dump, pg_restore and psql; default: where PATH finds them")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
 
@@ -71,6 +77,21 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     if problems:
         raise BootError(problems)
     return _with_defaults(Settings(**cleaned))
+
+
+def log_format(settings: Settings) -> str:
+    """The form of the log's lines: json or text."""
+    return settings.log_format or ("text" if sys.stderr is not None and sys.stderr.isatty() else "json")
+
+
+def secrets_of(settings: Settings) -> set[str]:
+    """What must not be told: the secret, the token, and the passwords in addresses, whatever setting they stand in."""
+    found = {settings.secret_key, settings.metrics.partition(":")[2]}
+    for each in fields(Settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, str) and "://" in value:
+            found.add(urlsplit(value).password or "")
+    return found - {""}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -110,14 +131,16 @@ _RANGES = {
     "max_body_bytes": (1024, 104_857_600),
     "pdf_seconds": (1, 120),
     "database_pool": (1, 200),
+    "drain_seconds": (0, 15),
 }
+_PATHS = {"instance_path", "files_path", "fonts_path", "pg_bin"}
 
 
 def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path"} and isinstance(value, str | Path):
+        if name in _PATHS and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -186,12 +209,26 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _log_format(text: str) -> str:
+    if text.lower() not in {"json", "text"}:
+        raise ValueError(f"must be json or text, not {text!r}")
+    return text.lower()
+
+
+def _metrics(text: str) -> str:
+    if text in {"off", "loopback"} or (text.startswith("token:") and len(text) >= _LEAST_TOKEN and text.isascii()):
+        return text
+    raise ValueError("must be off, loopback, or token: and at least 16 characters of ASCII")
+
+
 _TEXT_RULES = {
     "database_url": _database_url,
     "base_url": _http_url,
     "redis_url": _redis_url,
     "secret_key": _secret,
     "log_level": _log_level,
+    "log_format": _log_format,
+    "metrics": _metrics,
 }
 
 

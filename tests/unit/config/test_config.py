@@ -38,6 +38,10 @@ GOOD = {
     "pdf_seconds": [("1", 1), ("120", 120)],
     "database_pool": [("1", 1), ("200", 200)],
     "log_level": [("debug", "DEBUG"), ("WARNING", "WARNING")],
+    "log_format": [("json", "json"), ("TEXT", "text")],
+    "metrics": [(each, each) for each in ("off", "loopback", "token:0123456789abcdef")],
+    "drain_seconds": [("0", 0), ("15", 15)],
+    "pg_bin": [("/opt/pg/bin", Path("/opt/pg/bin"))],
     "default_tier": [("pro", "pro")],
 }
 WHOLE = ["", "x", "1.5", "1e3", "-1", "0x10", "١٠", "9" * 30, "1_000", "True", "NaN"]
@@ -69,6 +73,9 @@ BAD = {
     "pdf_seconds": ["0", "121", *WHOLE[1:]],
     "database_pool": ["0", "201", *WHOLE[1:]],
     "log_level": ["LOUD", "INFO "],
+    "log_format": ["xml", "json "],
+    "metrics": ["on", "Loopback", "token:", "token:0123456789abcde", "token:0123456789abcdeé", "0123456789abcdef0123"],
+    "drain_seconds": ["16", *WHOLE[1:]],
 }
 NOT_BY_VARIABLE = {"instance_path": "tried below", "tiers": "file only, tried in test_catalogue"}
 
