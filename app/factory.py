@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from flask import Flask
 from sqlalchemy import event
+from werkzeug.utils import import_string
 
 from app import config
 from app.accounts.access import KeyAccess
@@ -17,12 +18,13 @@ from app.cli import commands
 from app.config import BootError
 from app.customers import ledger
 from app.customers.routes import bp as customers_bp
-from app.data import engine
+from app.data import engine, readiness
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
 from app.extensions import db
 from app.http import errors, guard, health, json, logs, openapi
+from app.http.blueprint import Blueprint
 from app.http.principal import EXTENSION
 from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
@@ -64,9 +66,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EXTENSION] = KeyAccess(catalogue.load(settings))
     app.extensions[RENDERER] = Renderer(seconds=settings.pdf_seconds, extra_fonts=settings.fonts_path)
     _fill_ports(app)
+    with_metrics = settings.metrics != "off"
+    if with_metrics:
+        import_string("app.http.metrics:init_app")(app)
     guard.init_app(app)
     with app.app_context(), _no_query():
-        _register_routes(app)
+        _register_routes(app, *([import_string("app.http.metrics:bp")] if with_metrics else []))
     commands.init_app(app)
     return app
 
@@ -76,11 +81,13 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[ledger.EXTENSION] = InvoiceLedger()
     app.extensions[audit.EXTENSION] = InvoiceNumbers()
     app.extensions[SETUP] = (set_up_numbering,)
+    app.extensions[readiness.PORT] = ()  # facts for /health/ready
+    app.extensions["billhook.gauges"] = ()  # figures for /metrics
 
 
-def _register_routes(app: Flask) -> None:
+def _register_routes(app: Flask, *more: Blueprint) -> None:
     api = openapi.make_api(app)
-    for blueprint in BLUEPRINTS:
+    for blueprint in (*BLUEPRINTS, *more):
         api.register_blueprint(blueprint)
     _check_markers(app)
 
