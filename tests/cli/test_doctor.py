@@ -12,6 +12,8 @@ from tests.cli.conftest import ONCE
 from tests.cli.home import last_line
 from tests.support.services import redis_server, require
 
+TOOLS = ("pg_dump", "pg_restore", "psql")
+
 
 def ill(home, **environment):
     """What the doctor finds wrong: [(what, mend)]; its exit code must say whether there is anything."""
@@ -33,6 +35,9 @@ def test_a_real_process_finds_all_well(demo):
         assert f"OK     {matter}: " in done.stdout
     if demo.kind == "postgresql":
         assert "Row-level security: binds the role" in done.stdout
+        assert all(f"{name} fits the server." in done.stdout for name in TOOLS)
+    assert "Log: json on standard error" in done.stdout
+    assert "Metrics: off." in done.stdout
 
 
 def test_a_fresh_installation_lacks_its_migrations(home):
@@ -105,3 +110,10 @@ def test_something_else_at_the_redis_address(demo):
         ((what, _),) = ill(demo, BILLHOOK_REDIS_URL=f"redis://127.0.0.1:{listener.getsockname()[1]}")
         thread.join()
     assert "NOAUTH" in what
+
+
+@pytest.mark.parametrize("homes", ["postgresql"], indirect=True)
+def test_backups_that_cannot_be_made(demo, tmp_path):
+    wrong = ill(demo, BILLHOOK_PG_BIN=str(tmp_path), BILLHOOK_METRICS="token:0123456789abcdef")
+    assert [what for what, _ in wrong] == [f"Backup: There is no {name} in {tmp_path}." for name in TOOLS]
+    assert all("postgresql-client-" in mend for _, mend in wrong)
