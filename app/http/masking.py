@@ -5,6 +5,7 @@ By value means the configured secrets themselves: wherever one turns up (an exce
 
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -20,12 +21,21 @@ _FORMS = (
     (re.compile(r"\b(bearer|basic) +[0-9a-z._~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(rf"((?:{_NAMES})[\w-]*[\"']?\s*[:=]\s*)(?:b?([\"']).*?\2|[^\s\"',;&]+)", re.IGNORECASE), rf"\1{MASK}"),
 )
+# Where none of these is, none of the above can be; looking for them is quicker.
+_HINTS = ("://", "bh_", "whsec_", "bearer", "basic", "api", "authorization", "passw", "secret", "token", "cookie")
+_MORE_HINTS = ("credential", "signature")
+MOST_REMEMBERED, LONGEST_REMEMBERED = 2048, 64
 _PLAIN = (int, float, type(None))  # bool is an int
 
 
 def shown_key(key: str) -> str:
     """A key as people may see it: its prefix and its last four characters."""
     return f"{key[:8]}…{key[-4:]}"
+
+
+@lru_cache(1024)
+def _is_sensitive(name: str) -> bool:
+    return bool(_SENSITIVE.search(name))
 
 
 class Masker:
@@ -35,8 +45,9 @@ class Masker:
         spellings = {form for each in secrets for form in (each, quote(each, safe=""), unquote(each))}
         literals = sorted((each for each in spellings if len(each) >= LEAST_LITERAL), key=len, reverse=True)
         self._literals = re.compile("|".join(map(re.escape, literals))) if literals else None
-        hints = ["://", "bh_", "whsec_", rf"(?i:bearer|basic|{_NAMES})", *map(re.escape, literals)]
-        self._hint = re.compile("|".join(hints))
+        self._hints = (*_HINTS, *_MORE_HINTS, *(each.lower() for each in literals))
+        # Most of what a line holds is said again and again: paths, organisations, addresses.
+        self._short = lru_cache(MOST_REMEMBERED)(self._masked)
 
     def __call__(self, _logger: object, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Mask what an event holds."""
@@ -47,7 +58,11 @@ class Masker:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        if not self._hint.search(text):
+        return self._short(text) if len(text) <= LONGEST_REMEMBERED else self._masked(text)
+
+    def _masked(self, text: str) -> str:
+        lowered = text.lower()
+        if not any(hint in lowered for hint in self._hints):
             return text
         if self._literals:
             text = self._literals.sub(MASK, text)
@@ -57,7 +72,7 @@ class Masker:
         return text
 
     def _value(self, name: str, value: Any) -> Any:
-        if _SENSITIVE.search(name):
+        if _is_sensitive(name):
             return MASK
         if isinstance(value, str):
             return self.text(value)

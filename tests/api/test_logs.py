@@ -6,8 +6,11 @@ import logging
 from dataclasses import fields
 
 import pytest
+import sqlalchemy as sa
 
 from app.config import Settings
+from app.data.transaction import unit_of_work
+from app.extensions import db
 from app.factory import create_app
 from app.http import guard
 from app.http.logs import route
@@ -111,6 +114,19 @@ def test_a_failure_is_logged_with_its_traceback(client, lines, monkeypatch):
     assert failure["exception"].startswith("Traceback")
     assert "postgresql://billhook:***@db/x" in failure["exception"]
     assert "hunter22" not in json.dumps(failure)
+
+
+def test_a_failed_statement_is_logged_without_its_values(client, lines, monkeypatch):
+    def fail(*_):
+        with unit_of_work():
+            db.session.execute(sa.text("SELECT :given FROM nowhere"), {"given": SECRET})
+
+    monkeypatch.setattr(guard, "check", fail)
+    assert client.get("/customers").status_code == 500
+    said = json.dumps(lines())
+    assert "FROM nowhere" in said
+    assert SECRET not in said
+    assert MASKED not in said, "it was left out, not masked"
 
 
 def test_other_packages_are_routed_through_it(app, lines):
