@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import os
 import secrets
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import make_url
 
 PREFIX = "BILLHOOK_"
+_LEAST_TOKEN = len("token:") + 16
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -61,6 +63,10 @@ class Settings:
     mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
     event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
+    log_format: str = _setting("", "json or text; default: text at a terminal, json everywhere else")
+    metrics: str = _setting("off", "who may read /metrics: off, loopback, or token:SECRET (16 characters or more)")
+    drain_seconds: int = _setting(1, "after SIGTERM, how long /health/ready says 503 before the port closes, 0 to 15")
+    pg_bin: Path | None = _setting(None, "folder of pg_dump, pg_restore and psql; default: where PATH finds them")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     egress_allow: tuple[IPv4Network | IPv6Network, ...] = _setting(
         (), "private networks that webhooks may call all the same, e.g. 10.0.0.0/8, fd00::/8"
@@ -90,6 +96,21 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     if problems:
         raise BootError(problems)
     return _with_defaults(Settings(**cleaned))
+
+
+def log_format(settings: Settings) -> str:
+    """The form of the log's lines: json or text."""
+    return settings.log_format or ("text" if sys.stderr is not None and sys.stderr.isatty() else "json")
+
+
+def secrets_of(settings: Settings) -> set[str]:
+    """What must not be told: the secret, the token, and the passwords in addresses, whatever setting they stand in."""
+    found = {settings.secret_key, settings.metrics.partition(":")[2]}
+    for each in fields(Settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, str) and "://" in value:
+            found.add(urlsplit(value).password or "")
+    return found - {""}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -133,14 +154,16 @@ _RANGES = {
     "database_pool": (1, 200),
     "event_days": (0, 36_500),
     "mail_link_days": (1, 366),
+    "drain_seconds": (0, 15),
 }
+_PATHS = {"instance_path", "files_path", "fonts_path", "smtp_ca_file", "pg_bin"}
 
 
 def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path", "smtp_ca_file"} and isinstance(value, str | Path):
+        if name in _PATHS and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -267,6 +290,18 @@ def _worker(text: str) -> str:
     return text
 
 
+def _log_format(text: str) -> str:
+    if text.lower() not in {"json", "text"}:
+        raise ValueError(f"must be json or text, not {text!r}")
+    return text.lower()
+
+
+def _metrics(text: str) -> str:
+    if text in {"off", "loopback"} or (text.startswith("token:") and len(text) >= _LEAST_TOKEN and text.isascii()):
+        return text
+    raise ValueError("must be off, loopback, or token: and at least 16 characters of ASCII")
+
+
 _MOST_TRIES = 30
 _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
@@ -280,6 +315,8 @@ _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "webhook_http": _refuse_or_allow,
     "webhook_retry_delays": _delays,
     "worker": _worker,
+    "log_format": _log_format,
+    "metrics": _metrics,
 }
 
 

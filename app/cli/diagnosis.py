@@ -18,8 +18,9 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from app.cli.shell import DATABASE_ERRORS, first_line
-from app.config import PREFIX, Settings, unknown_variables
+from app.cli.postgres_copy import Target, find_tool, major
+from app.cli.shell import DATABASE_ERRORS, Refusal, first_line
+from app.config import PREFIX, Settings, log_format, unknown_variables
 from app.data.base import Base, TenantModel
 from app.data.engine import RUNTIME_ROLE, can_bypass_row_security
 from app.data.migrate import pending_migrations
@@ -169,6 +170,34 @@ def mail(app: Flask) -> Findings:
         yield Finding(ok=False, what="Mail: no sender is set.", mend=mend)
 
 
+def observation(app: Flask) -> Findings:
+    """What the log looks like here, and who may read the metrics."""
+    settings = _settings(app)
+    chosen = "chosen" if settings.log_format else "text at a terminal, json elsewhere"
+    text = f"Log: {log_format(settings)} on standard error ({chosen}), from {settings.log_level} on."
+    yield Finding(ok=True, what=text)
+    doors = {"off": "off", "loopback": "for this machine's loopback address, and not through a proxy"}
+    yield Finding(ok=True, what=f"Metrics: {doors.get(settings.metrics, 'for whoever has the token')}.")
+
+
+def backup_tools(app: Flask) -> Findings:
+    """PostgreSQL's own programs, which `flask backup` and `flask restore` need."""
+    settings = _settings(app)
+    if db.engine.dialect.name != "postgresql":
+        return
+    try:
+        with Target.of(settings.database_url).connect() as connection:
+            server = major(connection)
+    except Refusal:
+        return  # told by `database`
+    for name in ("pg_dump", "pg_restore", "psql"):
+        try:
+            yield Finding(ok=True, what=f"Backup: {find_tool(name, settings.pg_bin, server)} fits the server.")
+        except Refusal as error:
+            what, _, mend = error.message.partition(": ")
+            yield Finding(ok=False, what=f"Backup: {what}.", mend=mend)
+
+
 CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     configuration,
     database,
@@ -178,6 +207,8 @@ CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     renderer,
     redis,
     mail,
+    observation,
+    backup_tools,
 )
 
 

@@ -96,13 +96,17 @@ class Home:
         return f"'{row_id.hex if self.kind == 'sqlite' else row_id}'"
 
     @contextmanager
-    def gunicorn(self, *, workers: int, threads: int) -> Iterator["Server"]:
+    def gunicorn(self, *, workers: int, threads: int, **environment: str) -> Iterator["Server"]:
         """Real server processes in a group of their own, which is killed at the end if it still lives."""
         with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
             command = server_command(f"fd://{listener.fileno()}", workers=workers, threads=threads)
             base = f"http://127.0.0.1:{listener.getsockname()[1]}"
             process = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, pass_fds=[listener.fileno()], start_new_session=True
+                command,
+                env=self.environment | environment,
+                cwd=ROOT,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
             )
         with process:
             try:

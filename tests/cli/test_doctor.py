@@ -13,6 +13,8 @@ from tests.cli.home import last_line
 from tests.support.services import redis_server, require
 from tests.support.smtp import mail_server
 
+TOOLS = ("pg_dump", "pg_restore", "psql")
+
 
 def ill(home, **environment):
     """What the doctor finds wrong: [(what, mend)]; its exit code must say whether there is anything."""
@@ -34,6 +36,9 @@ def test_a_real_process_finds_all_well(demo):
         assert f"OK     {matter}: " in done.stdout
     if demo.kind == "postgresql":
         assert "Row-level security: binds the role" in done.stdout
+        assert all(f"{name} fits the server." in done.stdout for name in TOOLS)
+    assert "Log: json on standard error" in done.stdout
+    assert "Metrics: off." in done.stdout
 
 
 def test_a_fresh_installation_lacks_its_migrations(home):
@@ -123,3 +128,10 @@ def test_a_mail_server_that_lets_us_in_and_one_that_does_not(demo):
     missing = {"BILLHOOK_SMTP_URL": "smtps://127.0.0.1:1", "BILLHOOK_SMTP_CA_FILE": str(demo.instance / "no.pem")}
     ((what, _),) = ill(demo, **missing)
     assert "no.pem cannot be read" in what
+
+
+@pytest.mark.parametrize("homes", ["postgresql"], indirect=True)
+def test_backups_that_cannot_be_made(demo, tmp_path):
+    wrong = ill(demo, BILLHOOK_PG_BIN=str(tmp_path), BILLHOOK_METRICS="token:0123456789abcdef")
+    assert [what for what, _ in wrong] == [f"Backup: There is no {name} in {tmp_path}." for name in TOOLS]
+    assert all("postgresql-client-" in mend for _, mend in wrong)

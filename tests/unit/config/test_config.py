@@ -58,6 +58,10 @@ GOOD = {
     ],
     "mail_link_days": [("1", 1), ("366", 366)],
     "log_level": [("debug", "DEBUG"), ("WARNING", "WARNING")],
+    "log_format": [("json", "json"), ("TEXT", "text")],
+    "metrics": [(each, each) for each in ("off", "loopback", "token:0123456789abcdef")],
+    "drain_seconds": [("0", 0), ("15", 15)],
+    "pg_bin": [("/opt/pg/bin", Path("/opt/pg/bin"))],
     "default_tier": [("pro", "pro")],
     "egress_allow": [
         ("10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
@@ -116,6 +120,9 @@ BAD = {
     "egress_allow": ["x", "10.0.0.1/8", "127.1", "10.0.0.0/33", "0x7f000001", "fe80::%eth0/64"],
     "webhook_http": ["yes", "ALLOW", "refuse "],
     "webhook_retry_delays": [", ", "-1", "1.5", "x", "0;5", "604801", "٥", "0 " * 31, "9" * 30],
+    "log_format": ["xml", "json "],
+    "metrics": ["on", "Loopback", "token:", "token:0123456789abcde", "token:0123456789abcdeé", "0123456789abcdef0123"],
+    "drain_seconds": ["16", *WHOLE[1:]],
 }
 NOT_BY_VARIABLE = {"instance_path": "tried below", "tiers": "file only, tried in test_catalogue"}
 
