@@ -18,6 +18,7 @@ from app.jobs import declare, service
 from app.jobs.declare import GiveUp, job, known_jobs
 from app.jobs.models import JobRow
 from app.jobs.source import JobSource
+from app.jobs.work import SOURCES
 from tests.jobs import site
 
 
@@ -188,7 +189,7 @@ def test_an_expired_lease_gives_the_job_to_another_and_the_first_cannot_end_it(a
     made = enqueue(site.note, text="a")
     (first,) = service.claim(9, known_jobs())
     assert service.claim(9, known_jobs()) == []
-    hold.forward(site.LEASE + 0.1)
+    hold.forward(site.NOTE_LEASE + 0.1)
     (second,) = service.claim(9, known_jobs())
     assert (second.id, second.attempts) == (made, 2)
     service.finish(first, clock.now())
@@ -253,7 +254,13 @@ def test_what_is_over_is_pruned(app, burst, hold):
     assert row(dead) is None and row(waiting)
 
 
-def test_monitors_hear_of_work_that_is_late(app, burst, hold):
+@pytest.fixture
+def jobs_alone(app, monkeypatch):
+    """No other source has work that is late."""
+    monkeypatch.setitem(app.extensions, SOURCES, (JobSource(1),))
+
+
+def test_monitors_hear_of_work_that_is_late(app, burst, hold, jobs_alone):
     assert service.standing() == {"queue": True, "last_tick": None, "overdue": 0}
     enqueue(site.note, text="a")
     hold.forward(299)
@@ -264,12 +271,12 @@ def test_monitors_hear_of_work_that_is_late(app, burst, hold):
     assert service.standing()["queue"] is True
 
 
-def test_monitors_hear_of_work_whose_worker_died_and_that_nobody_takes_back(app, hold):
+def test_monitors_hear_of_work_whose_worker_died_and_that_nobody_takes_back(app, hold, jobs_alone):
     enqueue(site.note, text="a")
     service.claim(1, known_jobs())
     hold.forward(299)
     assert service.standing()["overdue"] == 0
-    hold.forward(3)
+    hold.forward(site.NOTE_LEASE + 2)
     assert service.standing()["overdue"] == 1
 
 
