@@ -59,6 +59,7 @@ class Settings:
     )
     mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     tiers: tuple[Mapping[str, Any], ...] = _setting((), "[[tiers]] tables of billhook.toml, lowest first; file only")
 
@@ -123,6 +124,7 @@ _RANGES = {
     "worker_poll_seconds": (1, 60),
     "database_pool": (1, 200),
     "mail_link_days": (1, 366),
+    "event_days": (0, 36_500),
 }
 
 

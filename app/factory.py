@@ -40,7 +40,7 @@ from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
 from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
-from app.jobs import declare, handlers
+from app.jobs import declare, handlers, upkeep
 from app.jobs import engine as jobs_engine
 from app.jobs.declare import Job, Periodic
 from app.jobs.handlers import Handlers, enqueue_handlers
@@ -86,7 +86,7 @@ EVENTS = (
 # What may be done later, and what the schedule does by itself.
 JOBS: tuple[Job, ...] = (send_message,)
 HANDLERS: Handlers = {}
-PERIODICS: tuple[Periodic, ...] = (prune,)
+PERIODICS: tuple[Periodic, ...] = (prune, *upkeep.PERIODICS)
 
 engine.attach_session_events()
 recording.attach()

@@ -141,10 +141,12 @@ class Server:
     process: subprocess.Popen[Any]
     said: str = ""
 
-    def call(self, key: str, method: str, path: str, body: Any = None) -> requests.Response:
+    def call(
+        self, key: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
         """One call of the API on a connection of its own."""
-        headers = {"Authorization": f"Bearer {key}"}
-        return requests.request(method, f"{self.base}/api/v1{path}", headers=headers, json=body, timeout=SECONDS)
+        sent = {"Authorization": f"Bearer {key}"} | (headers or {})
+        return requests.request(method, f"{self.base}/api/v1{path}", headers=sent, json=body, timeout=SECONDS)
 
 
 def kill(process: subprocess.Popen[Any]) -> None:
