@@ -168,3 +168,16 @@ def test_a_linked_document_opens_without_a_key(app, client, anonymous, issued):
     assert (after["state"], after["attachments"]) == ("sent", [])
     mail = (app.config["BILLHOOK"].instance_path / "mail" / after["file"]).read_bytes()
     assert b"application/pdf" not in mail
+
+
+def test_a_dry_run_sends_nothing_and_a_repeated_request_sends_once(client, issued):
+    invoice = issued()
+    path = f"/invoices/{invoice['id']}/send"
+    assert client.post(f"{path}?dry_run=true").status_code < 300
+    assert client.get("/communications").get_json()["data"] == []
+    assert client.get(f"/invoices/{invoice['id']}").get_json()["sent_at"] is None
+    key = {"Idempotency-Key": uuid4().hex}
+    first, again = client.post(path, headers=key), client.post(path, headers=key)
+    assert first.status_code == again.status_code == 202
+    assert first.get_json()["message_id"] == again.get_json()["message_id"]
+    assert client.get("/communications").get_json()["meta"]["total"] == 1
