@@ -335,7 +335,7 @@ def test_five_days_of_failures_pause_with_an_event(client, subscribe, work, deli
     assert paused["pause_reason"] == "It has failed for 5 days."
     [event] = client.get("/events?type=webhook.paused").get_json()["data"]
     assert event["data"]["id"] == hook["id"]
-    [entry] = [each for each in client.get("/audit-log").get_json()["data"] if each["event"] == "webhook.paused"]
+    [entry] = client.get("/audit-log?action=webhook.paused").get_json()["data"]
     assert (entry["actor"]["type"], entry["actor"]["name"]) == ("job", "webhooks")
 
 
