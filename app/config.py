@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import os
 import secrets
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import make_url
 
 PREFIX = "BILLHOOK_"
+_LEAST_TOKEN = len("token:") + 16
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -52,7 +55,18 @@ class Settings:
     worker_threads: int = _setting(4, "jobs that a process runs at once, 1 to 64")
     worker_poll_seconds: int = _setting(1, "how often idle workers look for work that nobody told them of, 1 to 60")
     database_pool: int = _setting(20, "database connections a process may hold, 1 to 200")
+    smtp_url: str = _setting("", "smtp+starttls:// or smtps://user:password@host:port, or smtp://; default: .eml files")
+    smtp_ca_file: Path | None = _setting(None, "certificate authorities of the SMTP server, PEM; default: the system's")
+    mail_from: str = _setting(
+        "", "sender of all mail, e.g. billing@example.com; default: the SMTP login, else billhook@ this host"
+    )
+    mail_link_days: int = _setting(30, "how long the link to a document in an e-mail works, 1 to 366")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    event_days: int = _setting(365, "days after which an event keeps no payload, 1 to 36500; 0: never")
+    log_format: str = _setting("", "json or text; default: text at a terminal, json everywhere else")
+    metrics: str = _setting("off", "who may read /metrics: off, loopback, or token:SECRET (16 characters or more)")
+    drain_seconds: int = _setting(1, "after SIGTERM, how long /health/ready says 503 before the port closes, 0 to 15")
+    pg_bin: Path | None = _setting(None, "folder of pg_dump, pg_restore and psql; default: where PATH finds them")
     default_tier: str = _setting("enterprise", "tier of a new organisation")
     egress_allow: tuple[IPv4Network | IPv6Network, ...] = _setting(
         (), "private networks that webhooks may call all the same, e.g. 10.0.0.0/8, fd00::/8"
@@ -82,6 +96,21 @@ def load(environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] 
     if problems:
         raise BootError(problems)
     return _with_defaults(Settings(**cleaned))
+
+
+def log_format(settings: Settings) -> str:
+    """The form of the log's lines: json or text."""
+    return settings.log_format or ("text" if sys.stderr is not None and sys.stderr.isatty() else "json")
+
+
+def secrets_of(settings: Settings) -> set[str]:
+    """What must not be told: the secret, the token, and the passwords in addresses, whatever setting they stand in."""
+    found = {settings.secret_key, settings.metrics.partition(":")[2]}
+    for each in fields(Settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, str) and "://" in value:
+            found.add(urlsplit(value).password or "")
+    return found - {""}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -123,14 +152,18 @@ _RANGES = {
     "worker_threads": (1, 64),
     "worker_poll_seconds": (1, 60),
     "database_pool": (1, 200),
+    "event_days": (0, 36_500),
+    "mail_link_days": (1, 366),
+    "drain_seconds": (0, 15),
 }
+_PATHS = {"instance_path", "files_path", "fonts_path", "smtp_ca_file", "pg_bin"}
 
 
 def _clean(name: str, value: Any, problems: list[str]) -> Any:
     try:
         if name in _RANGES:
             return _whole_number(value, *_RANGES[name])
-        if name in {"instance_path", "files_path", "fonts_path"} and isinstance(value, str | Path):
+        if name in _PATHS and isinstance(value, str | Path):
             return Path(value).absolute()
         if name == "tiers":
             return _tables(value)
@@ -187,6 +220,30 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    form = "must be written as smtp+starttls://user:password@host:587, or with smtps:// or smtp://"
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # the port is no number, the host no address
+        raise ValueError(form) from error
+    if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not named:
+        raise ValueError(form)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must end with the host and its port; special characters of a password are written as %40")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError("must be an e-mail address such as billing@example.com") from error
+    if found.ascii_email is None:
+        raise ValueError("must be an address that every mail server takes: ASCII before the @")
+    return str(found.ascii_email)
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:  # noqa: PLR2004 - 32 characters, the length of a 128-bit key in hexadecimal
         raise ValueError("must have at least 32 characters")
@@ -233,6 +290,18 @@ def _worker(text: str) -> str:
     return text
 
 
+def _log_format(text: str) -> str:
+    if text.lower() not in {"json", "text"}:
+        raise ValueError(f"must be json or text, not {text!r}")
+    return text.lower()
+
+
+def _metrics(text: str) -> str:
+    if text in {"off", "loopback"} or (text.startswith("token:") and len(text) >= _LEAST_TOKEN and text.isascii()):
+        return text
+    raise ValueError("must be off, loopback, or token: and at least 16 characters of ASCII")
+
+
 _MOST_TRIES = 30
 _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
@@ -240,10 +309,14 @@ _TEXT_RULES: Mapping[str, Callable[[str], Any]] = {
     "redis_url": _redis_url,
     "secret_key": _secret,
     "log_level": _log_level,
+    "smtp_url": _smtp_url,
+    "mail_from": _address,
     "egress_allow": _networks,
     "webhook_http": _refuse_or_allow,
     "webhook_retry_delays": _delays,
     "worker": _worker,
+    "log_format": _log_format,
+    "metrics": _metrics,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from flask import Flask
 from sqlalchemy import event
+from werkzeug.utils import import_string
 
 from app import config
 from app.accounts.access import KeyAccess
@@ -21,7 +22,7 @@ from app.config import BootError, Settings
 from app.customers import ledger
 from app.customers.events import EVENTS as CUSTOMER_EVENTS
 from app.customers.routes import bp as customers_bp
-from app.data import engine
+from app.data import engine, readiness
 from app.documents.renderer import Renderer
 from app.documents.routes import bp as documents_bp
 from app.documents.service import EXTENSION as RENDERER
@@ -36,20 +37,24 @@ from app.events.routes import bp as events_bp
 from app.events.service import set_up as set_up_events
 from app.extensions import db
 from app.http import errors, guard, health, json, logs, openapi
+from app.http.blueprint import Blueprint
 from app.http.principal import EXTENSION
 from app.invoices.events import EVENTS as INVOICE_EVENTS
 from app.invoices.ports import InvoiceLedger, InvoiceNumbers
 from app.invoices.routes import bp as invoices_bp
 from app.items.events import EVENTS as ITEM_EVENTS
 from app.items.routes import bp as items_bp
-from app.jobs import declare, handlers
+from app.jobs import declare, handlers, upkeep
 from app.jobs import engine as jobs_engine
+from app.jobs import figures as work
 from app.jobs.declare import Job, Periodic
 from app.jobs.handlers import Handlers, enqueue_handlers
 from app.jobs.schedule import ScheduleSource
 from app.jobs.service import prune
 from app.jobs.source import TIMEZONE_OF, JobSource
 from app.jobs.work import SOURCES
+from app.mail.routes import bp as mail_bp
+from app.mail.sending import send_message
 from app.numbering import audit
 from app.numbering.events import EVENTS as NUMBERING_EVENTS
 from app.numbering.routes import bp as numbering_bp
@@ -57,6 +62,7 @@ from app.numbering.service import set_up as set_up_numbering
 from app.taxes.events import EVENTS as TAX_EVENTS
 from app.taxes.routes import bp as taxes_bp
 from app.tiers import catalogue
+from app.webhooks import figures as deliveries
 from app.webhooks.events import EVENTS as WEBHOOK_EVENTS
 from app.webhooks.fanout import fan_out
 from app.webhooks.routes import bp as webhooks_bp
@@ -73,6 +79,7 @@ BLUEPRINTS = (
     invoices_bp,
     calculations_bp,
     documents_bp,
+    mail_bp,
     events_bp,
     audit_bp,
     webhooks_bp,
@@ -89,9 +96,11 @@ EVENTS = (
 )
 
 # What may be done later, and what the schedule does by itself.
-JOBS: tuple[Job, ...] = ()
+JOBS: tuple[Job, ...] = (send_message,)
 HANDLERS: Handlers = {}
-PERIODICS: tuple[Periodic, ...] = (prune,)
+PERIODICS: tuple[Periodic, ...] = (prune, *upkeep.PERIODICS)
+
+GAUGES = "billhook.gauges"  # app/http/metrics.py, which is loaded only where somebody may read them
 
 engine.attach_session_events()
 recording.attach()
@@ -114,9 +123,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EGRESS] = Egress(settings.egress_allow)
     _fill_ports(app)
     _list_jobs(app, settings)
+    with_metrics = settings.metrics != "off"
+    if with_metrics:
+        import_string("app.http.metrics:init_app")(app)
     guard.init_app(app)
     with app.app_context(), _no_query():
-        _register_routes(app)
+        _register_routes(app, *([import_string("app.http.metrics:bp")] if with_metrics else []))
     commands.init_app(app)
     return app
 
@@ -141,6 +153,8 @@ def _fill_ports(app: Flask) -> None:
     app.extensions[SUBSCRIBERS] = (enqueue_handlers, fan_out)
     app.extensions[handlers.EXTENSION] = HANDLERS
     app.extensions[TIMEZONE_OF] = timezone_of
+    app.extensions[readiness.PORT] = (work.readiness,)
+    app.extensions[GAUGES] = (work.gauges, deliveries.gauges)
 
 
 def _list_jobs(app: Flask, settings: Settings) -> None:
@@ -155,9 +169,9 @@ def _list_jobs(app: Flask, settings: Settings) -> None:
     jobs_engine.init_app(app, settings)
 
 
-def _register_routes(app: Flask) -> None:
+def _register_routes(app: Flask, *more: Blueprint) -> None:
     api = openapi.make_api(app)
-    for blueprint in BLUEPRINTS:
+    for blueprint in (*BLUEPRINTS, *more):
         api.register_blueprint(blueprint)
     _check_markers(app)
 

@@ -56,7 +56,7 @@ def list_api_keys(query: dict[str, Any]) -> Page:
 
 
 @bp.route("/api-keys", methods=("POST",))
-@requires(scope="keys:admin")
+@requires(scope="keys:admin", secret=True)
 @bp.arguments(ApiKeyIn)
 @bp.response(201, ApiKeyCreated)
 def create_api_key(data: dict[str, Any]) -> ApiKey:

@@ -24,10 +24,12 @@ from app.events.changes import note_change
 from app.events.service import emit
 from app.extensions import db
 from app.http.errors import Conflict, Forbidden, Invalid, NotFound
-from app.http.lookup import refuse_taken
+from app.http.etags import refuse_stale
+from app.http.lookup import find_or_404, refuse_taken
 from app.http.principal import Principal, access
 
 _SETTINGS = sa.select(Settings)  # made once: every document asks for them
+_SETTINGS_TO_CHANGE = _SETTINGS.with_for_update(of=Settings).execution_options(populate_existing=True)
 SETUP = "billhook.organization_setup"  # what other features add to a new organisation: callables that take its id
 
 
@@ -109,7 +111,7 @@ def get_key(key_id: UUID) -> ApiKey:
 
 def change_key(who: Principal, key_id: UUID, values: dict[str, Any]) -> ApiKey:
     """Change a key's name, scopes, addresses or expiry. Raises NotFound, Forbidden, Invalid, Conflict when revoked."""
-    key = get_key(key_id)
+    key = _held_key(key_id)
     if key.revoked_at:
         raise Conflict("A revoked key does not change any more.")
     _refuse_more(who, values.get("scopes", []))
@@ -133,12 +135,16 @@ def revoke_key(key_id: UUID) -> None:
 
     Any key with keys:admin may revoke any other, also one that holds more: stopping a leak must never wait.
     """
-    key = get_key(key_id)
+    key = _held_key(key_id)
     if key.revoked_at:
         return
     key.revoked_at = clock.now()
     _forget_after_commit(key)
     emit(ApiKeyRevoked(key))
+
+
+def _held_key(key_id: UUID) -> ApiKey:
+    return find_or_404(ApiKey, key_id, "API key", lock=True)
 
 
 def member(user_id: UUID | None) -> dict[str, Any] | None:
@@ -162,7 +168,8 @@ def get_settings() -> Settings:
 
 def change_settings(values: dict[str, Any]) -> Settings:
     """Change settings. Raises Invalid for a logo that is no picture."""
-    settings = get_settings()
+    settings = db.session.scalars(_SETTINGS_TO_CHANGE).one()
+    refuse_stale(settings)
     if values.get("logo") is not None:
         try:
             values["logo"] = normalise_logo(values["logo"])

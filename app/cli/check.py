@@ -1,7 +1,7 @@
 """`flask check`: reads the database and proves the invariants; exit 1 and the offending ids when one is broken."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -15,22 +15,20 @@ from app.cli.shell import Command, answer, json_option
 from app.data.invariants import Finding
 from app.data.tenancy import crossing, organization
 from app.data.transaction import unit_of_work
+from app.events.models import EventRow
 from app.extensions import db
 from app.invoices import check as invoices
 from app.invoices.models import Invoice
 from app.numbering import check as numbering
 from app.numbering.models import Number
 
-CHECKS = (invoices.findings, numbering.findings, audit.findings)
-
-
-@dataclass
-class Tally:
-    """How much was looked at."""
-
-    organizations: int = 0
-    invoices: int = 0
-    numbers: int = 0
+# A feature that keeps invariants adds its findings here, in one line, and what it counts below.
+CHECKS = (
+    invoices.findings,
+    numbering.findings,
+    audit.findings,
+)
+COUNTED = {"invoices": Invoice, "numbers": Number, "events": EventRow}
 
 
 @click.command(cls=Command)
@@ -38,30 +36,37 @@ class Tally:
 @json_option
 def check(org: str | None, *, as_json: bool) -> None:
     """Prove that totals add up, numbers are whole and nothing issued has changed; exit 1 when not."""
-    tally, found = Tally(), 0
+    tally, findings = examine(org)
+    found = 0
     kept: list[dict[str, Any]] = []
-    places = [find_organization(org)] if org else organizations()
-    for place, finding in chain(_without_settings() if org is None else (), _all(places, tally)):
+    for place, finding in findings:
         found += 1
         row = {"organization_id": place.id, "organization": place.name} | asdict(finding)
         if as_json:
             kept.append(row)
         else:
             click.echo(f"WRONG  {finding.kind} {finding.id}  [{finding.rule}]  {finding.message}  ({place.name})")
-    looked = f"organisations: {tally.organizations:,}, invoices: {tally.invoices:,}, numbers: {tally.numbers:,}"
+    looked = ", ".join(f"{name.replace('z', 's')}: {count:,}" for name, count in tally.items())
     text = f"{found:,} wrong. Checked {looked}." if found else f"OK  Every invariant holds. Checked {looked}."
-    answer({"ok": not found} | {"checked": asdict(tally), "findings": kept}, text, as_json=as_json)
+    answer({"ok": not found} | {"checked": tally, "findings": kept}, text, as_json=as_json)
     if found:
         raise click.exceptions.Exit(1)
 
 
-def _all(places: list[Place], tally: Tally) -> Iterator[tuple[Place, Finding]]:
+def examine(org: str | None = None) -> tuple[dict[str, int], Iterator[tuple[Place, Finding]]]:
+    """What is wrong, as it is found, and how much was looked at, which is complete when all was found."""
+    tally = dict.fromkeys(("organizations", *COUNTED), 0)
+    places = [find_organization(org)] if org else organizations()
+    return tally, chain(_without_settings() if org is None else (), _all(places, tally))
+
+
+def _all(places: list[Place], tally: dict[str, int]) -> Iterator[tuple[Place, Finding]]:
     for place in places:
         with organization(place.id, place.timezone), unit_of_work(write=False):
             _hold_still()
-            tally.organizations += 1
-            tally.invoices += db.session.scalar(sa.select(sa.func.count(Invoice.id))) or 0
-            tally.numbers += db.session.scalar(sa.select(sa.func.count(Number.id))) or 0
+            tally["organizations"] += 1
+            for name, model in COUNTED.items():
+                tally[name] += db.session.scalar(sa.select(sa.func.count(model.id))) or 0
             for finding in chain.from_iterable(rules() for rules in CHECKS):
                 yield place, finding
 

@@ -11,6 +11,8 @@ from werkzeug.utils import import_string
 COMMANDS = {
     "init": "app.cli.init:init",
     "serve": "app.cli.serve:serve",
+    "backup": "app.cli.backup:backup",
+    "restore": "app.cli.restore:restore",
     "check": "app.cli.check:check",
     "db": "app.cli.db:db_commands",
     "org": "app.cli.organizations:org_commands",

@@ -18,14 +18,16 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
-from app.cli.shell import DATABASE_ERRORS, first_line
-from app.config import PREFIX, Settings, unknown_variables
+from app.cli.postgres_copy import Target, find_tool, major
+from app.cli.shell import DATABASE_ERRORS, Refusal, first_line
+from app.config import PREFIX, Settings, log_format, unknown_variables
 from app.data.base import Base, TenantModel
 from app.data.engine import RUNTIME_ROLE, can_bypass_row_security
 from app.data.migrate import pending_migrations
 from app.documents.frames import PdfJob
 from app.documents.renderer import Renderer, RenderingFailed
 from app.extensions import db
+from app.mail import transport
 
 FONTS = Path(__file__).resolve().parents[1] / "documents" / "fonts"
 LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -144,6 +146,58 @@ def redis(app: Flask) -> Findings:
     yield Finding(ok=reply == "+PONG", what=text, mend=mend)
 
 
+def mail(app: Flask) -> Findings:
+    """A mail server that is set must let us in; without one, mail is written to files."""
+    settings = _settings(app)
+    server = transport.server_of(settings)
+    if server is None:
+        text = f"Mail: no mail server is set, so mail is written to files in {settings.instance_path / 'mail'}."
+        yield Finding(ok=True, what=text)
+        return
+    try:
+        with transport.opened(server) as link:
+            link.noop()
+    except (transport.NotNow, OSError) as error:
+        mend = f"Set {PREFIX}SMTP_URL right (and {PREFIX}SMTP_CA_FILE for a certificate of your own), or unset it."
+        yield Finding(ok=False, what=f"Mail: {server.place} does not let us in: {first_line(error)}.", mend=mend)
+        return
+    yield Finding(ok=True, what=f"Mail: {server.place} lets us in; mail comes from {transport.sender_of(settings)}.")
+    if server.in_the_clear:
+        mend = f"Write smtp+starttls:// or smtps:// in {PREFIX}SMTP_URL."
+        yield Finding(ok=False, what="Mail: the password crosses the network unencrypted.", mend=mend)
+    if not settings.mail_from and not server.user:
+        mend = f"Set {PREFIX}MAIL_FROM to an address of yours, or receivers may take the mail for spam."
+        yield Finding(ok=False, what="Mail: no sender is set.", mend=mend)
+
+
+def observation(app: Flask) -> Findings:
+    """What the log looks like here, and who may read the metrics."""
+    settings = _settings(app)
+    chosen = "chosen" if settings.log_format else "text at a terminal, json elsewhere"
+    text = f"Log: {log_format(settings)} on standard error ({chosen}), from {settings.log_level} on."
+    yield Finding(ok=True, what=text)
+    doors = {"off": "off", "loopback": "for this machine's loopback address, and not through a proxy"}
+    yield Finding(ok=True, what=f"Metrics: {doors.get(settings.metrics, 'for whoever has the token')}.")
+
+
+def backup_tools(app: Flask) -> Findings:
+    """PostgreSQL's own programs, which `flask backup` and `flask restore` need."""
+    settings = _settings(app)
+    if db.engine.dialect.name != "postgresql":
+        return
+    try:
+        with Target.of(settings.database_url).connect() as connection:
+            server = major(connection)
+    except Refusal:
+        return  # told by `database`
+    for name in ("pg_dump", "pg_restore", "psql"):
+        try:
+            yield Finding(ok=True, what=f"Backup: {find_tool(name, settings.pg_bin, server)} fits the server.")
+        except Refusal as error:
+            what, _, mend = error.message.partition(": ")
+            yield Finding(ok=False, what=f"Backup: {what}.", mend=mend)
+
+
 CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     configuration,
     database,
@@ -152,6 +206,9 @@ CHECKS: tuple[Callable[[Flask], Findings], ...] = (
     fonts,
     renderer,
     redis,
+    mail,
+    observation,
+    backup_tools,
 )
 
 

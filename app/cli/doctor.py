@@ -23,7 +23,7 @@ FACTORY = "app.factory:create_app"
 @click.command(cls=Command)
 @json_option
 def doctor(*, as_json: bool) -> None:
-    """Check configuration, database, migrations, clock, folders, fonts and the renderer; exit 1 if one is wrong."""
+    """Check configuration, database, clock, folders, fonts, the renderer, Redis and mail; exit 1 if one is wrong."""
     found: list[Finding] = []
     for finding in _findings():
         found.append(finding)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from app.cli import server
 from app.cli.demo import find_demo, fresh_key, make_demo
 from app.cli.organizations import organizations
 from app.cli.shell import Command, Refusal
@@ -21,8 +22,6 @@ from app.extensions import db
 
 # Named, not imported: the factory stands above the commands; and a wheel has no wsgi.py.
 APPLICATION = "app.factory:serve_app()"
-THREADS = 8
-GRACEFUL_SECONDS = 25
 BACKLOG = 512
 
 
@@ -41,13 +40,11 @@ def serve(host: str, port: int, *, demo: bool) -> None:
     _become_server(listener)
 
 
-def server_command(bind: str, *, workers: int = 1, threads: int = THREADS) -> list[str]:
+def server_command(bind: str, *, workers: int = 1, threads: int = server.threads) -> list[str]:
     """The command that serves the application on `bind` (host:port, or fd://N for an open socket)."""
     return [
-        *(sys.executable, "-m", "gunicorn", "--bind", bind),
-        *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
-        *("--graceful-timeout", str(GRACEFUL_SECONDS), "--no-control-socket", "--log-level", "warning"),
-        *("--limit-request-line", "8190"),
+        *(sys.executable, "-m", "gunicorn", "--config", "python:app.cli.server"),
+        *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
         APPLICATION,
     ]
 

@@ -32,6 +32,8 @@ class Signals:
 @click.option("--burst", is_flag=True, help="Work until nothing is due, and end.")
 def worker(*, once: bool, burst: bool) -> None:
     """Do the work until SIGTERM or Ctrl-C; what runs then may finish within 25 seconds. Several may run."""
+    if once and burst:
+        raise click.UsageError("Either --once or --burst.")
     engine: Engine = current_app.extensions[EXTENSION]
     runner = engine.make_runner()
     signals = Signals(runner)

@@ -38,6 +38,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "pool_size": settings.database_pool,
         "max_overflow": 0,
+        "hide_parameters": True,  # a failed statement is logged; whose data it was about is not
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
     }

@@ -4,7 +4,7 @@ An owner is the core or a plugin; the owner of a table is decided by its name's 
 neither breaks an upgrade nor loses its tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -48,9 +48,9 @@ def owner_of(table: str, names: list[str]) -> str:
     return next((name for name in names if name != CORE and table.startswith(f"{name}_")), CORE)
 
 
-def upgrade(app: Flask) -> None:
-    """Bring every owner to its newest revision, and give PostgreSQL's runtime role its rights."""
-    with _connection(app) as connection:
+def upgrade(app: Flask, url: str | None = None) -> None:
+    """Bring every owner to its newest revision, and give PostgreSQL's runtime role its rights. `url`: of another's."""
+    with _connection(app, url) as connection:
         for owner in owners(app):
             command.upgrade(_config(app, owner, connection), "head")
         if connection.dialect.name == "postgresql":
@@ -89,6 +89,23 @@ def pending_migrations(app: Flask) -> list[str]:
     """Owners whose newest revision the database does not have yet."""
     with db.engine.connect() as connection:
         return [owner for owner, path in owners(app).items() if _current(connection, owner) != _heads(app, owner, path)]
+
+
+def revisions(app: Flask, url: str | None = None) -> dict[str, list[str]]:
+    """Each owner's present revision, of this application's database or of another."""
+    engine = sa.create_engine(url or app.config["BILLHOOK"].database_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return {owner: sorted(_current(connection, owner)) for owner in owners(app)}
+
+
+def unknown_revisions(app: Flask, found: Mapping[str, Sequence[str]]) -> list[str]:
+    """Those that this program does not know: a newer one wrote them. Owners that are not installed are left alone."""
+    unknown = []
+    for owner, path in owners(app).items():
+        script = ScriptDirectory(str(ROOT), version_locations=[str(path)])
+        known = {each.revision for each in script.walk_revisions()}
+        unknown += [f"{owner} at {each}" for each in found.get(owner, ()) if each not in known]
+    return unknown
 
 
 def include_name(names: list[str], owner: str | None) -> Any:
@@ -133,10 +150,10 @@ def _config(app: Flask, owner: str, connection: Connection) -> Config:
 
 
 @contextmanager
-def _connection(app: Flask) -> Iterator[Connection]:
+def _connection(app: Flask, url: str | None = None) -> Iterator[Connection]:
     """A connection of the login's own power: tables are changed by their owner, not by the runtime role."""
     settings: Settings = app.config["BILLHOOK"]
-    engine = sa.create_engine(settings.database_url, poolclass=NullPool)
+    engine = sa.create_engine(url or settings.database_url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     try:

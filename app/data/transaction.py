@@ -6,25 +6,31 @@ from contextvars import ContextVar
 
 from app.extensions import db
 
-# What a transaction that writes does last, before it is committed.
-BEFORE_COMMIT: list[Callable[[], None]] = []
-
 # SQLite takes its write lock at BEGIN IMMEDIATE; what starts as a reader and then writes can fail half-way.
 _read_only: ContextVar[bool] = ContextVar("read_only", default=False)
 
+# What is done at the end of every writing unit, in the same transaction; also of one that is then rolled back, so that
+# a dry run refuses what the real one would. (SQLAlchemy's own before_commit would also run at each savepoint.)
+BEFORE_COMMIT: list[Callable[[], None]] = []
+
 
 @contextmanager
-def unit_of_work(*, write: bool = True) -> Iterator[None]:
-    """One transaction: committed when the block ends, rolled back when it raises. Reading is always rolled back."""
+def unit_of_work(*, write: bool = True, dry: bool = False) -> Iterator[None]:
+    """One transaction: committed when the block ends, rolled back when it raises. Reading is always rolled back.
+
+    A dry one does everything that a writing one does, and is rolled back instead of committed.
+    """
     token = _read_only.set(not write)
     try:
         yield
         if write:
+            db.session.flush()
             for act in BEFORE_COMMIT:
                 act()
-            db.session.commit()
+            # A dry unit still writes what the hooks have added: that, too, may be refused.
+            (db.session.flush if dry else db.session.commit)()
     finally:
-        # After a commit there is nothing to roll back; on the way out of an error, and after reading, there is.
+        # After a commit there is nothing to roll back; after an error, reading or a dry run there is.
         db.session.remove()
         _read_only.reset(token)
 

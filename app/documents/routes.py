@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, request
 
 from app.documents import service
 from app.documents.schemas import FileOut
@@ -25,7 +25,7 @@ def create_invoice_pdf(invoice_id: UUID) -> dict[str, Any]:
     """Make the invoice's PDF and a signed link to it that expires."""
     made = service.link(service.invoice_pdf(invoice_id))
     base = current_app.config["BILLHOOK"].base_url or request.host_url.rstrip("/")
-    return made | {"url": f"{base}{url_for('documents.download_file', signed=made['token'])}"}
+    return made | {"url": service.address(made["token"], base)}
 
 
 @bp.route("/invoices/<uuid:invoice_id>/pdf")

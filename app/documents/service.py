@@ -23,11 +23,13 @@ from sqlalchemy.orm import undefer
 from app.accounts.models import Settings
 from app.config import Settings as Configuration
 from app.data import clock
+from app.data.tenancy import current_organization
 from app.data.transaction import end_reading
 from app.documents.renderer import Renderer, RenderingFailed
 from app.documents.rendering import DocumentView, render_pdf
 from app.extensions import db
 from app.http.errors import Gone, NotFound, Unavailable
+from app.http.guard import API
 from app.invoices import service as invoices
 from app.invoices.models import Invoice
 from app.invoices.schemas import InvoiceOut
@@ -87,10 +89,21 @@ def invoice_pdf(invoice_id: UUID) -> StoredDocument:
     return stored
 
 
-def link(stored: StoredDocument) -> dict[str, Any]:
-    """A signed, expiring way to a stored document, as it stands in the answer."""
+def invoice_view(invoice_id: UUID) -> DocumentView:
+    """What a document of the invoice shows, for those who show it in another form. Raises NotFound."""
+    invoice = invoices.get_invoice(invoice_id)
+    return _view(invoice, db.session.scalars(_SETTINGS).one())
+
+
+def drawn_earlier(content_hash: str, filename: str) -> StoredDocument:
+    """The current organisation's document of this hash; whether its file is still there is for the caller to see."""
+    return StoredDocument(_path(current_organization(), content_hash), filename, content_hash)
+
+
+def link(stored: StoredDocument, seconds: int | None = None) -> dict[str, Any]:
+    """A signed, expiring way to a stored document, as it stands in the answer; `seconds` instead of the setting."""
     config = _config()
-    expires_at = clock.now() + timedelta(seconds=config.file_link_seconds)
+    expires_at = clock.now() + timedelta(seconds=seconds or config.file_link_seconds)
     relative = str(stored.path.relative_to(config.files_path))
     token = _signer().dumps([relative, stored.filename, int(expires_at.timestamp())])
     return {
@@ -100,6 +113,11 @@ def link(stored: StoredDocument) -> dict[str, Any]:
         "content_type": "application/pdf",
         "size": stored.path.stat().st_size,
     }
+
+
+def address(token: str, base_url: str) -> str:
+    """Where a link's document can be fetched from, also outside a request."""
+    return f"{base_url}{API}/files/{token}"
 
 
 def open_link(token: str | bytes) -> StoredDocument:
@@ -140,8 +158,12 @@ def _shown(view: DocumentView) -> list[Any]:
 
 def _place(invoice: Invoice, shown: list[Any]) -> StoredDocument:
     content_hash = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    folder = _config().files_path / str(invoice.org_id) / content_hash[:2]
-    return StoredDocument(folder / f"{content_hash}.pdf", _filename(invoice.number or "draft"), content_hash)
+    path = _path(invoice.org_id, content_hash)
+    return StoredDocument(path, _filename(invoice.number or "draft"), content_hash)
+
+
+def _path(org_id: UUID, content_hash: str) -> Path:
+    return _config().files_path / str(org_id) / content_hash[:2] / f"{content_hash}.pdf"
 
 
 def _filename(number: str) -> str:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from flask import g, has_request_context
 
+from app.http.change import request_reason
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -44,4 +46,4 @@ def current_actor() -> Actor:
     who = g.get("principal") if has_request_context() else None
     if who is None:
         return OPERATOR
-    return Actor(who.actor_type, who.key_name, who.key_id, g.get("reason"), g.get("request_id"))
+    return Actor(who.actor_type, who.key_name, who.key_id, request_reason(), g.get("request_id"))

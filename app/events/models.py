@@ -12,6 +12,7 @@ from app.data.base import TenantModel
 
 # As text, not as JSONB: what was stored is what leaves, to the byte.
 _Document = sa.JSON(none_as_null=True)
+_FULL = sa.text("data IS NOT NULL")
 
 
 class EventRow(TenantModel):
@@ -26,6 +27,7 @@ class EventRow(TenantModel):
         sa.UniqueConstraint("org_id", "seq"),
         sa.Index("ix_events_entity", "org_id", "entity_type", "entity_id", "seq"),
         sa.Index("ix_events_type", "org_id", "type", "seq"),
+        sa.Index("ix_events_full", "created_at", sqlite_where=_FULL, postgresql_where=_FULL),
     )
 
     seq: Mapped[int] = mapped_column(sa.BigInteger)

@@ -7,14 +7,19 @@ version is pinned and tests/architecture holds a test on each.
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import wraps
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 import flask
 import flask_smorest
 from flask import Response
 from marshmallow import Schema
 
+from app.data.base import Stamped
+from app.extensions import db
+from app.http.etags import tag_of
 from app.http.guard import LOWEST_TIER, SAFE_METHODS, Guard, is_guard
+from app.http.headers import IF_MATCH, describe_change
 from app.http.parsing import BodyParser
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -63,11 +68,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:
-        """Write the view's result with a schema; `Created` results add a Location header. See flask-smorest."""
+        """Write the view's result with a schema; see flask-smorest.
+
+        A created thing adds its Location, a row that knows its last change an ETag.
+        """
         instance = schema() if isinstance(schema, type) and issubclass(schema, Schema) else schema
         documented: Decorator = super().response(status_code, instance, **options)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            tagged = instance is not None and _returns_row(view)
+
             @wraps(view)
             def write(*args: Any, **kwargs: Any) -> Response:
                 result = view(*args, **kwargs)
@@ -75,15 +85,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                     return result
                 if instance is None:
                     return Response(status=status_code)
+                if tagged and flask.request.method not in SAFE_METHODS:
+                    # What the row says of its last change is true once it is written.
+                    db.session.flush()
                 written = instance.dump(result)
                 flask.g.written = (type(instance), result, written)  # an event of this request shows the same
                 response = Response(flask.json.dumps(written), status_code, mimetype="application/json")
                 if status_code == 201 and (location := _location(result)):  # noqa: PLR2004 - Created
                     response.headers["Location"] = location
+                if tagged:
+                    response.headers["ETag"] = tag_of(result)
                 return response
 
             # flask-smorest's own decorator is used for its notes alone; the writing above replaces the rest of it.
-            write._apidoc = documented(view)._apidoc  # type: ignore[attr-defined]  # noqa: SLF001
+            write._apidoc = documented(view)._apidoc | {"tagged": tagged}  # type: ignore[attr-defined]  # noqa: SLF001
             return write
 
         return decorate
@@ -104,10 +119,18 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         if not guard.public:
             doc["x-required-scope"], doc["x-required-tier"] = guard.scope, guard.tier
         responses = doc.setdefault("responses", {})
+        describe_change(doc, guard, context["method"], names_row=notes["names_row"], tagged=notes.get("tagged", False))
         statuses = error_statuses(guard, doc, context["method"]) + ([404] if notes["names_row"] else [])
         for status in sorted(statuses):
             responses.setdefault(str(status), {"$ref": f"#/components/responses/Error{status}"})
         return deepcopy(doc)
+
+
+def _returns_row(view: Callable[..., Any]) -> bool:
+    """Whether a view says that it returns a row, or one of several, that knows its last change."""
+    returned = get_type_hints(view).get("return")
+    kinds = get_args(returned) if isinstance(returned, UnionType) else (returned,)
+    return all(isinstance(kind, type) and issubclass(kind, Stamped) for kind in kinds)
 
 
 def _location(created: Any) -> str | None:
@@ -124,8 +147,9 @@ def error_statuses(guard: Guard, doc: dict[str, Any], method: str) -> list[int]:
         found.append(401)
         found += [402] if guard.tier != LOWEST_TIER else []
         found += [403] if guard.scope else []
-    writes = method.upper() not in SAFE_METHODS and guard.writes is not False
+    writes = method.upper() not in SAFE_METHODS
     found += [400, 413, 415] if "requestBody" in doc else []
     found += [409] if writes else []
+    found += [412] if IF_MATCH in doc.get("parameters", ()) else []
     found += [] if guard.public and not doc.get("parameters") else [422]
     return found

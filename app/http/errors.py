@@ -48,6 +48,7 @@ class Problem(Exception):
     """A refusal with a status, a stable code, one sentence and machine-readable details."""
 
     status = 400
+    retry_after: int | None = None  # seconds, where trying again may help
 
     def __init__(self, message: str, *, code: str | None = None, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -90,6 +91,18 @@ class Conflict(Problem):
     status = 409
 
 
+class Busy(Conflict):
+    """409: something else holds what this needs, for a moment."""
+
+    retry_after = 1
+
+
+class PreconditionFailed(Problem):
+    """412: the caller's If-Match names another state of the thing than it has now."""
+
+    status = 412
+
+
 class Gone(Problem):
     """410: it was here and is not any more."""
 
@@ -128,6 +141,7 @@ class Unavailable(Problem):
     """503: it could not be done just now and changed nothing; trying again may work."""
 
     status = 503
+    retry_after = 5
 
 
 def init_app(app: Flask) -> None:
@@ -146,8 +160,8 @@ def problem_response(problem: Problem) -> Response:
     response = envelope(problem.status, problem.code, problem.message, problem.details)
     if problem.status == Unauthorized.status:
         response.headers["WWW-Authenticate"] = 'Bearer realm="billhook"'
-    if problem.status == Unavailable.status:
-        response.headers["Retry-After"] = "5"
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
     return response
 
 
@@ -204,9 +218,7 @@ def _from_database(error: OperationalError) -> Response:
     """A deadlock or a lock that took too long changed nothing: the caller may simply try again."""
     text = str(error.orig).lower()
     if "deadlock" in text or "lock timeout" in text or "database is locked" in text or "could not serialize" in text:
-        response = problem_response(Conflict("The database is busy with the same rows; try again."))
-        response.headers["Retry-After"] = "1"
-        return response
+        return problem_response(Busy("The database is busy with the same rows; try again."))
     return _from_anything(error)
 
 

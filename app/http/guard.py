@@ -1,8 +1,9 @@
 """The guard: `requires` and `public` are the only ways into the application.
 
 An endpoint runs in four steps, always in this order: who is it (401), does the tier open it (402), does the key hold
-the scope (403) - all before the body is read - and then the view inside one transaction for one organisation. The
-marker left on the function feeds the OpenAPI document, so what is documented is what is enforced.
+the scope (403) - all before the body is read - and then the view inside one transaction for one organisation. A change
+may be asked for once, for trial, or under a condition: see change.py. The marker left on the function feeds the OpenAPI
+document, so what is documented is what is enforced.
 """
 
 import functools
@@ -15,7 +16,10 @@ from flask import Flask, Response, current_app, g, request
 
 from app.data.tenancy import organization
 from app.data.transaction import unit_of_work
+from app.http.change import DRY, Change, read_change
 from app.http.errors import Forbidden, Invalid, NotFound, SubscriptionRequired
+from app.http.etags import insist_on_check
+from app.http.idempotency import answer_once
 from app.http.parsing import refuse_body
 from app.http.principal import access
 
@@ -26,26 +30,34 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOWEST_TIER = "free"
 MAX_REQUEST_ID = 128
 API = "/api/v1"
+DRY_RUN = "Dry-Run"
 SLOWEST_READ = 10.0  # seconds a caller may keep us waiting for the next piece of a body
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What an endpoint asks of its caller. `reason`: why it is public; `writes` overrides what the verb says."""
+    """What an endpoint asks of its caller. `reason`: why it is public; `writes` overrides what the verb says.
+
+    `secret`: the answer holds one, so that what is kept of it for a retry is encrypted.
+    """
 
     scope: str | None = None
     tier: str = LOWEST_TIER
     public: bool = False
     reason: str = ""
     writes: bool | None = None
+    secret: bool = False
 
 
-def requires(*, scope: str | None, tier: str = LOWEST_TIER, writes: bool | None = None) -> Callable[[View[P]], View[P]]:
+def requires(
+    *, scope: str | None, tier: str = LOWEST_TIER, writes: bool | None = None, secret: bool = False
+) -> Callable[[View[P]], View[P]]:
     """Mark a view: callers need a key, this tier or a higher one, and this scope (None: any key will do).
 
     `writes=False` on an unsafe verb that stores nothing (a calculation, a rendering) keeps it off the write lock.
+    `secret=True` where the answer shows a secret this once.
     """
-    return _mark(Guard(scope=scope, tier=tier, writes=writes))
+    return _mark(Guard(scope=scope, tier=tier, writes=writes, secret=secret))
 
 
 def public(reason: str) -> Callable[[View[P]], View[P]]:
@@ -64,22 +76,46 @@ def _mark(guard: Guard) -> Callable[[View[P]], View[P]]:
 
         @functools.wraps(view)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
-            writes = request.method not in SAFE_METHODS if guard.writes is None else guard.writes
+            safe = request.method in SAFE_METHODS
+            writes = not safe if guard.writes is None else guard.writes
             if guard.public:
                 with unit_of_work(write=writes):
                     return view(*args, **kwargs)
             check(guard)
+            change = g.change = None if safe else read_change(request, writes=writes)
             if request.args and not reads_query:
-                raise Invalid(dict.fromkeys(request.args, "Is no parameter of this operation."))
-            if not reads_body and request.method not in SAFE_METHODS:
+                _refuse_parameters(set() if safe else {DRY})
+            if not reads_body and not safe:
                 refuse_body(request)
-            with organization(g.principal.org_id, g.principal.timezone), unit_of_work(write=writes):
-                return view(*args, **kwargs)
+            with organization(g.principal.org_id, g.principal.timezone):
+                if change:
+                    return _perform(change, guard, lambda: view(*args, **kwargs))
+                with unit_of_work(write=writes):
+                    return view(*args, **kwargs)
 
         wrapper.guard, wrapper.guards = guard, wrapper  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
+
+
+def _refuse_parameters(known: set[str]) -> None:
+    if unknown := set(request.args) - known:
+        raise Invalid(dict.fromkeys(sorted(unknown), "Is no parameter of this operation."))
+
+
+def _perform(change: Change, guard: Guard, view: Callable[[], Response]) -> Response:
+    """A change, as it was asked for: for trial, once, or plainly."""
+
+    def work() -> Response:
+        response = view()
+        insist_on_check(change)
+        return response
+
+    if change.key is not None and not change.dry:
+        return answer_once(change.key, work, writes=change.locks, secret=guard.secret)
+    with unit_of_work(write=change.locks, dry=change.dry):
+        return work()
 
 
 def _reads(view: object, location: str) -> bool:
@@ -120,6 +156,7 @@ def init_app(app: Flask) -> None:
 
 
 def _identify() -> None:
+    g.change = None
     if (socket := request.environ.get("gunicorn.socket")) is not None:
         # A thread that waits for a body that never comes serves nobody else.
         socket.settimeout(SLOWEST_READ)
@@ -142,6 +179,8 @@ def _identify() -> None:
 def _stamp(response: Response) -> Response:
     if request_id := g.get("request_id"):
         response.headers["X-Request-Id"] = request_id
+    if (change := g.get("change")) and change.dry:
+        response.headers[DRY_RUN] = "true"
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -10,15 +10,20 @@ from sqlalchemy.sql.base import ExecutableOption
 from app.data.base import TenantModel
 from app.data.lookup import find, taken
 from app.http.errors import Conflict, NotFound
+from app.http.etags import refuse_stale_if_named
 
 Row = TypeVar("Row", bound=TenantModel)
 
 
 def find_or_404(model: type[Row], row_id: UUID, noun: str, *options: ExecutableOption, lock: bool = False) -> Row:
-    """The current organisation's living row. Raises NotFound, for a foreign id as for an unknown one."""
+    """The current organisation's living row. Raises NotFound, for a foreign id as for an unknown one.
+
+    When it is the row that the request's address names, also PreconditionFailed: see etags.py.
+    """
     row = find(model, row_id, *options, lock=lock)
     if row is None:
         raise NotFound(f"There is no such {noun}.")
+    refuse_stale_if_named(row, locked=lock)
     return row
 
 

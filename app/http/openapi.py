@@ -15,7 +15,8 @@ from app import __version__
 from app.http import fields
 from app.http.blueprint import Blueprint
 from app.http.errors import CODES, MESSAGES
-from app.http.guard import public
+from app.http.guard import DRY_RUN, public
+from app.http.headers import RETRY_AFTER, describe_components
 from app.http.schema import Schema
 
 bp = Blueprint("openapi", __name__, url_prefix="", description="The description of this API.")
@@ -34,7 +35,8 @@ _TYPES: tuple[tuple[type, str, str | None], ...] = (
 )
 
 DESCRIPTION = """Invoices, exactly. Amounts are decimal strings in the currency's digits; instants are UTC; every list
-has one envelope and every failure one shape. Send `Authorization: Bearer bh_live_…`."""
+has one envelope and every failure one shape. Send `Authorization: Bearer bh_live_…`. Every change can be repeated
+safely (`Idempotency-Key`), tried (`dry_run=true`) and tied to what you have seen (`ETag`, `If-Match`)."""
 
 
 class ErrorBody(Schema):
@@ -115,6 +117,7 @@ def make_api(app: Flask) -> Api:
             "description": "An API key. The scopes beside an operation are the ones the key must hold.",
         },
     )
+    describe_components(api.spec)
     for status, code in CODES.items():
         api.spec.components.response(f"Error{status}", _error_response(status, code))
     return api
@@ -137,7 +140,15 @@ def _error_response(status: int, code: str) -> dict[str, Any]:
         }
     }
     schema = {"$ref": "#/components/schemas/ErrorOut"}
-    return {"description": code, "content": {"application/json": {"schema": schema, "example": example}}}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"description": code, "headers": _headers(status), "content": content}
+
+
+def _headers(status: int) -> dict[str, str]:
+    """Headers of a refusal: a dry run says so, once the caller is known; some say when to try again."""
+    carried = [] if status in {401, 402, 403, 429} else [DRY_RUN]
+    carried += [RETRY_AFTER] if status in {409, 429, 503} else []
+    return {name: name for name in carried}
 
 
 def _example(status: int) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import flask
 import marshmallow
 from flask import Request
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app.http.change import DRY, running_change
 from app.http.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType, flatten
 
 MOST_DRAINED = 16 * 1024 * 1024
@@ -25,6 +27,13 @@ class BodyParser(FlaskParser):
     def load_json(self, req: Request, schema: marshmallow.Schema) -> Any:  # noqa: ARG002 - webargs' signature
         """The parsed body. See `parse_body`."""
         return parse_body(req)
+
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
+        """The query without what every change understands: no schema need know of dry_run."""
+        if DRY not in req.args or running_change() is None:
+            return super().load_querystring(req, schema)
+        known = MultiDict([(name, value) for name, value in req.args.items(multi=True) if name != DRY])
+        return self._makeproxy(known, schema)
 
     def handle_error(self, error: marshmallow.ValidationError, *_: object, **__: object) -> NoReturn:
         """Raise Invalid. webargs files messages under their location, which the caller need not know."""

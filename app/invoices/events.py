@@ -38,4 +38,12 @@ class InvoiceIssued(Event):
     shape: ClassVar[str] = "InvoiceOut"
 
 
-EVENTS = (InvoiceCreated, InvoiceUpdated, InvoiceDeleted, InvoiceIssued)
+@dataclass(frozen=True)
+class InvoiceSent(Event):
+    """An issued invoice was sent to somebody, for the first time or again."""
+
+    name: ClassVar[str] = "invoice.sent"
+    shape: ClassVar[str] = "InvoiceOut"
+
+
+EVENTS = (InvoiceCreated, InvoiceUpdated, InvoiceDeleted, InvoiceIssued, InvoiceSent)

@@ -53,9 +53,9 @@ def get_invoice(invoice_id: UUID) -> Invoice:
     return fill_in(get_head(invoice_id))
 
 
-def get_head(invoice_id: UUID) -> Invoice:
+def get_head(invoice_id: UUID, *, lock: bool = False) -> Invoice:
     """An invoice without its lines, for those who may not need them. Raises NotFound."""
-    return find_or_404(Invoice, invoice_id, KIND, _BUYER)
+    return find_or_404(Invoice, invoice_id, KIND, _BUYER, lock=lock)
 
 
 def fill_in(invoice: Invoice) -> Invoice:

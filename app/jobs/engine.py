@@ -74,6 +74,7 @@ class Engine:
             with self._lock:
                 if self._announcing != os.getpid():
                     self._announcing = os.getpid()
+                    self._names = queue.SimpleQueue()  # the parent's thread may have been waiting at the other
                     self._run_apart("send_for_ever", self._names)
         for name in names:
             self._names.put(name)

@@ -63,8 +63,10 @@ def _tick(periodic: Periodic, as_of: datetime) -> Ticked:
         last = _locked(connection, periodic.name)
         due = _Due(periodic, last, newest, _seen(connection, periodic, last, newest))
         ticks = tuple((tick, _insert_job(connection, periodic, tick)) for tick in islice(due, MOST_AT_ONCE))
-        reached = min(max((tick for tick, _ in ticks), default=newest), periodic.tick(clock.now()))
-        if last is None or reached > last:
+        present = periodic.tick(clock.now())
+        reached = min(max((tick for tick, _ in ticks), default=newest), present)
+        # What never ran starts with the clock: a run as of last year is not followed by a year of catching up.
+        if newest == present if last is None else reached > last:
             update = sa.update(Schedule).where(Schedule.name == periodic.name)
             connection.execute(update.values(last_tick=reached))
     return Ticked(periodic.name, ticks, len(due) - len(ticks))

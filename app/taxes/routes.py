@@ -93,7 +93,7 @@ def list_units(query: dict[str, Any]) -> Page:
 @requires(scope="settings:write")
 @bp.arguments(UnitIn)
 @bp.response(201, UnitOut)
-def create_unit(data: dict[str, Any]) -> Any:
+def create_unit(data: dict[str, Any]) -> Unit | PaymentMethod:
     """Create a unit of measure."""
     return service.create_named(Unit, data)
 
@@ -110,7 +110,7 @@ def get_unit(unit_id: UUID) -> Unit:
 @requires(scope="settings:write")
 @bp.arguments(UnitIn(partial=True))
 @bp.response(200, UnitOut)
-def update_unit(data: dict[str, Any], unit_id: UUID) -> Any:
+def update_unit(data: dict[str, Any], unit_id: UUID) -> Unit | PaymentMethod:
     """Change a unit of measure."""
     return service.change_named(Unit, "unit", unit_id, data)
 
@@ -139,7 +139,7 @@ def list_payment_methods(query: dict[str, Any]) -> Page:
 @requires(scope="settings:write")
 @bp.arguments(PaymentMethodIn)
 @bp.response(201, PaymentMethodOut)
-def create_payment_method(data: dict[str, Any]) -> Any:
+def create_payment_method(data: dict[str, Any]) -> Unit | PaymentMethod:
     """Create a payment method."""
     return service.create_named(PaymentMethod, data)
 
@@ -156,7 +156,7 @@ def get_payment_method(method_id: UUID) -> PaymentMethod:
 @requires(scope="settings:write")
 @bp.arguments(PaymentMethodIn(partial=True))
 @bp.response(200, PaymentMethodOut)
-def update_payment_method(data: dict[str, Any], method_id: UUID) -> Any:
+def update_payment_method(data: dict[str, Any], method_id: UUID) -> Unit | PaymentMethod:
     """Change a payment method."""
     return service.change_named(PaymentMethod, "payment method", method_id, data)
 

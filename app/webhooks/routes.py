@@ -42,7 +42,7 @@ def list_webhooks(query: dict[str, Any]) -> Page:
 
 
 @bp.route("/webhooks", methods=("POST",))
-@requires(scope="webhooks:write")
+@requires(scope="webhooks:write", secret=True)
 @bp.arguments(WebhookIn)
 @bp.response(201, WebhookWithSecret)
 def create_webhook(data: dict[str, Any]) -> WebhookEndpoint:
@@ -51,7 +51,7 @@ def create_webhook(data: dict[str, Any]) -> WebhookEndpoint:
 
 
 @bp.route("/webhooks/subscribe", methods=("POST",))
-@requires(scope="webhooks:write")
+@requires(scope="webhooks:write", secret=True)
 @bp.arguments(WebhookIn)
 @bp.response(201, WebhookWithSecret)
 def subscribe_webhook(data: dict[str, Any]) -> Response:
@@ -96,7 +96,7 @@ def test_webhook(webhook_id: UUID) -> Delivery:
 
 
 @bp.route("/webhooks/<uuid:webhook_id>/rotate-secret", methods=("POST",))
-@requires(scope="webhooks:write")
+@requires(scope="webhooks:write", secret=True)
 @bp.arguments(RotateIn)
 @bp.response(200, WebhookWithSecret)
 def rotate_webhook_secret(data: dict[str, Any], webhook_id: UUID) -> WebhookEndpoint:

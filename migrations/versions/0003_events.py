@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -71,6 +71,13 @@ def upgrade() -> None:
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_entity", ["org_id", "entity_type", "entity_id", "seq"], unique=False)
         batch_op.create_index("ix_events_type", ["org_id", "type", "seq"], unique=False)
+        batch_op.create_index(
+            "ix_events_full",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("data IS NOT NULL"),
+            postgresql_where=sa.text("data IS NOT NULL"),
+        )
     op.create_table(
         "event_streams",
         sa.Column("org_id", sa.Uuid(), nullable=False),

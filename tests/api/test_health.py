@@ -1,13 +1,18 @@
 """/health and /health/ready: up, able to serve, and what is missing."""
 
+import threading
 import time
+from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
 from app import __version__
 from app.data import migrate
+from app.data.readiness import standing
 from app.extensions import db
 from app.factory import create_app
+from app.http import draining, health
 from tests.support.client import ApiClient, Documented
 from tests.support.services import postgres_server, require
 
@@ -26,7 +31,7 @@ def test_it_answers_without_a_key(anonymous):
 def test_it_is_ready_when_database_and_migrations_are(anonymous):
     response = anonymous.get("/health/ready")
     assert response.status_code == 200
-    assert response.get_json()["checks"] == {"database": True, "migrations": True}
+    assert response.get_json()["checks"] == {"accepting": True, "database": True, "migrations": True}
     assert response.get_json()["status"] == "ready"
 
 
@@ -35,7 +40,7 @@ def test_it_is_not_ready_before_the_migrations(tmp_path):
     web = caller(app)
     response = web.get("/health/ready")
     assert response.status_code == 503
-    assert response.get_json()["checks"] == {"database": True, "migrations": False}
+    assert response.get_json()["checks"] == {"accepting": True, "database": True, "migrations": False}
     assert web.get("/health").status_code == 200
     with app.app_context():
         migrate.upgrade(app)
@@ -49,7 +54,7 @@ def test_it_is_not_ready_before_the_migrations(tmp_path):
 def test_it_is_not_ready_without_its_database_and_says_no_more(tmp_path, url):
     response = caller(create_app({"instance_path": tmp_path, "database_url": url})).get("/health/ready")
     assert response.status_code == 503
-    assert response.get_json()["checks"] == {"database": False, "migrations": False}
+    assert response.get_json()["checks"] == {"accepting": True, "database": False, "migrations": False}
     assert "wrong" not in response.get_data(as_text=True)
 
 
@@ -84,3 +89,64 @@ def test_health_is_quick(anonymous):
     for _ in range(20):
         assert anonymous.get("/health").status_code == 200
     assert time.perf_counter() - started < 2
+
+
+@pytest.fixture
+def ported(tmp_path):
+    """A migrated application whose features give these facts."""
+
+    def make(*sources):
+        app = create_app({"instance_path": tmp_path})
+        app.extensions["billhook.readiness"] = sources
+        with app.app_context():
+            migrate.upgrade(app)
+        return caller(app)
+
+    return make
+
+
+def test_features_tell_how_their_work_stands(ported):
+    ticked = datetime(2026, 3, 1, 13, tzinfo=timezone(timedelta(hours=1)))
+    body = ported(lambda: {"queue": True, "last_tick": ticked}, lambda: {"overdue": 3}).get("/health/ready").get_json()
+    assert body["checks"] == {"accepting": True, "database": True, "migrations": True, "queue": True}
+    assert body["facts"] == {"last_tick": "2026-03-01T12:00:00Z", "overdue": 3}
+
+
+def test_what_a_feature_denies_or_fails_to_tell_is_a_503_and_never_a_500(ported):
+    def schedule():
+        raise RuntimeError("no such table: schedules")
+
+    response = ported(lambda: {"queue": False}, schedule).get("/health/ready")
+    assert response.status_code == 503
+    assert response.get_json()["checks"] == {
+        "accepting": True,
+        "database": True,
+        "migrations": True,
+        "queue": False,
+        "schedule": False,
+    }
+
+
+def test_what_hangs_is_not_waited_for(ported, monkeypatch):
+    hang, web = threading.Event(), ported(lambda: {"queue": bool(hang.wait(30))})
+    monkeypatch.setattr(health, "standing", partial(standing, seconds=0.2))
+    started = time.perf_counter()
+    for _ in range(3):
+        response = web.get("/health/ready")
+        assert response.status_code == 503
+        assert response.get_json()["checks"]["in_time"] is False
+    assert time.perf_counter() - started < 5
+    assert web.get("/health").status_code == 200
+    hang.set()
+    assert web.get("/health/ready").status_code == 200
+
+
+def test_a_process_that_is_stopping_is_not_ready(anonymous, monkeypatch):
+    monkeypatch.setattr(draining, "_begun", threading.Event())
+    assert not draining.wait(0)
+    draining.begin()
+    assert draining.wait(60)
+    response = anonymous.get("/health/ready")
+    assert response.status_code == 503
+    assert response.get_json()["checks"] == {"accepting": False, "database": True, "migrations": True}
+    assert anonymous.get("/health").status_code == 200

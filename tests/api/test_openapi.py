@@ -108,12 +108,42 @@ def test_every_error_answer_is_there_and_wears_the_envelope(app, every, document
         expected |= {"404"} if operation.parameters else set()
         expected |= {"400", "413", "415", "422"} if operation.body is not None else set()
         expected |= {"422"} if operation.query else set()
-        expected |= {"409"} if operation.method not in SAFE_METHODS and guard.writes is not False else set()
+        expected |= {"409"} if operation.method not in SAFE_METHODS else set()
+        expected |= {"412"} if "If-Match" in operation.headers else set()
         assert expected <= set(answers), f"{operation.name} lacks {expected - set(answers)}"
         for status, answer in answers.items():
             if int(status) >= 400 and status != "503":
                 assert answer == {"$ref": f"#/components/responses/Error{status}"}, f"{operation.name} {status}"
         assert any(status.startswith("2") for status in answers), operation.name
+
+
+def test_an_operation_whose_answer_shows_a_secret_is_marked(app, every):
+    """So that what is kept of the answer for a retry is encrypted."""
+    showing = set()
+    for operation in every:
+        for status, answer in operation.raw["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content and status.startswith("2"):
+                fields = operation.resolved(content["schema"]).get("properties", {})
+                secrets = [fields[name] for name in ("key", "secret") if name in fields]
+                showing |= {operation.name for each in secrets if operation.resolved(each).get("type") == "string"}
+    assert "create_api_key" in showing
+    assert showing == {operation.name for operation in every if marker(app, operation).secret}
+
+
+def test_what_every_change_understands_is_described(app, every):
+    for operation in every:
+        changes = operation.method not in SAFE_METHODS and not marker(app, operation).public
+        understood = {"Idempotency-Key", "Billhook-Reason"} if changes else set()
+        understood |= {"If-Match"} if changes and (operation.parameters or operation.method != "POST") else set()
+        assert operation.headers == understood, operation.name
+        assert ("dry_run" in operation.query) == changes, operation.name
+        for status, answer in operation.raw["responses"].items():
+            if status.startswith("2"):
+                carried = {"Idempotent-Replayed", "Dry-Run"} if changes else set()
+                assert set(answer.get("headers", {})) - {"ETag"} == carried, operation.name
+        if operation.name.startswith(("update_", "replace_", "issue_")):
+            assert "ETag" in operation.raw["responses"]["200"]["headers"], operation.name
 
 
 def test_every_code_has_its_answer_with_an_example_of_its_own(document):
@@ -194,7 +224,7 @@ def test_path_parameters_are_declared_where_they_stand(document):
 
 def test_query_parameters_have_a_type_and_are_optional(every):
     for operation in every:
-        for each in operation.raw.get("parameters", []):
+        for each in operation.accepted:
             assert each["schema"].get("type"), f"{operation.name}: {each['name']}"
             assert each.get("required", False) is False
 

@@ -36,8 +36,19 @@ class Operation:
     @property
     def query(self) -> dict[str, Schema]:
         """The query parameters: name → schema."""
+        return {each["name"]: each["schema"] for each in self.accepted if each["in"] == "query"}
+
+    @property
+    def headers(self) -> set[str]:
+        """The names of the headers it understands."""
+        return {each["name"] for each in self.accepted if each["in"] == "header"}
+
+    @property
+    def accepted(self) -> list[Mapping[str, Any]]:
+        """The parameters of the operation, the shared ones resolved."""
+        shared = self.document["components"]["parameters"]
         given = self.raw.get("parameters", [])
-        return {each["name"]: each["schema"] for each in given if each["in"] == "query"}
+        return [shared[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in given]
 
     @property
     def body(self) -> Schema | None:
@@ -169,13 +180,27 @@ class World:
             "create_number_series": {"name": word, "pattern": f"{word}-{{seq}}"},
             "create_item": {"tax_ids": [tax]},
             "create_customer": {"name": word, "email": f"{word}@example.com", "tax_ids": [tax]},
+            "create_api_key": {"name": word},
+            "update_settings": {"invoice_notes": word},
             "replay_webhook": {"from_time": "2026-01-01T00:00:00Z"},
             "create_invoice": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
             "calculate_totals": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
         }
         same = {"replace": "create", "update": "create"}
         verb, _, noun = operation.name.partition("_")
-        return by_name.get(f"{same.get(verb, verb)}_{noun}", {})
+        return by_name.get(operation.name) or by_name.get(f"{same.get(verb, verb)}_{noun}", {})
+
+    def fresh(self, operation: Operation) -> str | None:
+        """The id of a new row for an operation that names one in its path: nothing depends on it yet."""
+        if not operation.parameters:
+            return None
+        path = operation.path.partition("/{")[0]
+        maker = next((each for each in self.operations if (each.method, each.path) == ("POST", path)), None)
+        assert maker, f"{operation.name}: nothing makes a row of {path}; teach {__name__}"
+        made = self.client.open("POST", path, **raw(self.full_body(maker)))
+        assert made.status_code == 201, made.get_json()
+        found: str = made.get_json()["id"]
+        return found
 
     def url(self, operation: Operation, row_id: str | None = None) -> str:
         """The operation's path with this world's id in it, or with another."""

@@ -96,13 +96,17 @@ class Home:
         return f"'{row_id.hex if self.kind == 'sqlite' else row_id}'"
 
     @contextmanager
-    def gunicorn(self, *, workers: int, threads: int) -> Iterator["Server"]:
+    def gunicorn(self, *, workers: int, threads: int, **environment: str) -> Iterator["Server"]:
         """Real server processes in a group of their own, which is killed at the end if it still lives."""
         with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
             command = server_command(f"fd://{listener.fileno()}", workers=workers, threads=threads)
             base = f"http://127.0.0.1:{listener.getsockname()[1]}"
             process = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, pass_fds=[listener.fileno()], start_new_session=True
+                command,
+                env=self.environment | environment,
+                cwd=ROOT,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
             )
         with process:
             try:
@@ -141,10 +145,12 @@ class Server:
     process: subprocess.Popen[Any]
     said: str = ""
 
-    def call(self, key: str, method: str, path: str, body: Any = None) -> requests.Response:
+    def call(
+        self, key: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
         """One call of the API on a connection of its own."""
-        headers = {"Authorization": f"Bearer {key}"}
-        return requests.request(method, f"{self.base}/api/v1{path}", headers=headers, json=body, timeout=SECONDS)
+        sent = {"Authorization": f"Bearer {key}"} | (headers or {})
+        return requests.request(method, f"{self.base}/api/v1{path}", headers=sent, json=body, timeout=SECONDS)
 
 
 def kill(process: subprocess.Popen[Any]) -> None:

@@ -11,6 +11,9 @@ from app.cli.doctor import doctor
 from tests.cli.conftest import ONCE
 from tests.cli.home import last_line
 from tests.support.services import redis_server, require
+from tests.support.smtp import mail_server
+
+TOOLS = ("pg_dump", "pg_restore", "psql")
 
 
 def ill(home, **environment):
@@ -29,10 +32,13 @@ def test_a_real_process_finds_all_well(demo):
     done = demo.flask("doctor")
     assert done.returncode == 0, done.stdout
     assert done.stdout.endswith("All is well.\n")
-    for matter in ("Configuration", "Database", "Migrations", "Clock", "Folder", "Fonts", "Documents"):
+    for matter in ("Configuration", "Database", "Migrations", "Clock", "Folder", "Fonts", "Documents", "Mail"):
         assert f"OK     {matter}: " in done.stdout
     if demo.kind == "postgresql":
         assert "Row-level security: binds the role" in done.stdout
+        assert all(f"{name} fits the server." in done.stdout for name in TOOLS)
+    assert "Log: json on standard error" in done.stdout
+    assert "Metrics: off." in done.stdout
 
 
 def test_a_fresh_installation_lacks_its_migrations(home):
@@ -105,3 +111,27 @@ def test_something_else_at_the_redis_address(demo):
         ((what, _),) = ill(demo, BILLHOOK_REDIS_URL=f"redis://127.0.0.1:{listener.getsockname()[1]}")
         thread.join()
     assert "NOAUTH" in what
+
+
+@ONCE
+def test_a_mail_server_that_lets_us_in_and_one_that_does_not(demo):
+    with mail_server() as told:
+        there = f"smtp://127.0.0.1:{told.port}"
+        assert ill(demo, BILLHOOK_SMTP_URL=there, BILLHOOK_MAIL_FROM="billing@example.com") == []
+        ((what, mend),) = ill(demo, BILLHOOK_SMTP_URL=there)
+        assert "no sender" in what and "BILLHOOK_MAIL_FROM" in mend
+        ((what, mend),) = ill(demo, BILLHOOK_SMTP_URL=there.replace("//", "//u:hunter2@"))
+        assert "offers no login" in what and "BILLHOOK_SMTP_URL" in mend
+        assert "hunter2" not in what + mend
+    ((what, _),) = ill(demo, BILLHOOK_SMTP_URL=there)
+    assert "does not let us in" in what and "refused" in what
+    missing = {"BILLHOOK_SMTP_URL": "smtps://127.0.0.1:1", "BILLHOOK_SMTP_CA_FILE": str(demo.instance / "no.pem")}
+    ((what, _),) = ill(demo, **missing)
+    assert "no.pem cannot be read" in what
+
+
+@pytest.mark.parametrize("homes", ["postgresql"], indirect=True)
+def test_backups_that_cannot_be_made(demo, tmp_path):
+    wrong = ill(demo, BILLHOOK_PG_BIN=str(tmp_path), BILLHOOK_METRICS="token:0123456789abcdef")
+    assert [what for what, _ in wrong] == [f"Backup: There is no {name} in {tmp_path}." for name in TOOLS]
+    assert all("postgresql-client-" in mend for _, mend in wrong)

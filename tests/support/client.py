@@ -13,6 +13,8 @@ from referencing.jsonschema import DRAFT202012
 from werkzeug.test import TestResponse
 
 API = "/api/v1"
+# Headers that an answer carries only where the document says so.
+PROMISED = ("ETag", "Idempotent-Replayed", "Dry-Run", "Retry-After")
 
 
 class Documented:
@@ -30,6 +32,10 @@ class Documented:
         if key not in self.validators:
             self.validators[key] = self._validator(*key)
         validator = self.validators[key]
+        carried = {name for name in PROMISED if name in response.headers}
+        described = set(self._described(*key)[1].get("headers", {}))
+        assert carried <= described, f"{method} {path} {response.status_code} carries {carried - described} unannounced"
+        assert ("ETag" in carried) == ("ETag" in described), f"{method} {path} {response.status_code} lacks its ETag"
         if validator is not None:
             assert response.is_json, f"{method} {path} {response.status_code} is no JSON"
             error = jsonschema.exceptions.best_match(validator.iter_errors(response.get_json()))
@@ -40,16 +46,21 @@ class Documented:
     def _validator(self, path: str, method: str, status: str) -> jsonschema.Draft202012Validator | None:
         operation = self.document["paths"][path][method.lower()]
         assert status in operation["responses"], f"{method} {path} answers {status}, which is not documented"
-        pointer = ["paths", path, method.lower(), "responses", status]
-        response = operation["responses"][status]
-        if "$ref" in response:
-            pointer = response["$ref"].removeprefix("#/").split("/")
-            response = self.document["components"]["responses"][pointer[-1]]
+        pointer, response = self._described(path, method, status)
         if "application/json" not in response.get("content", {}):
             return None
         pointer += ["content", "application/json", "schema"]
         escaped = "/".join(part.replace("~", "~0").replace("/", "~1") for part in pointer)
         return jsonschema.Draft202012Validator({"$ref": f"urn:api#/{escaped}"}, registry=self.registry)
+
+    def _described(self, path: str, method: str, status: str) -> tuple[list[str], Any]:
+        """Where the document describes an answer, and how."""
+        pointer = ["paths", path, method.lower(), "responses", status]
+        response = self.document["paths"][path][method.lower()]["responses"][status]
+        if "$ref" in response:
+            pointer = response["$ref"].removeprefix("#/").split("/")
+            response = self.document["components"]["responses"][pointer[-1]]
+        return pointer, response
 
 
 class ApiClient:

@@ -5,6 +5,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from app.data import transaction
 from app.data.base import new_id
 from app.data.tenancy import organization
 from app.data.transaction import begin_statement, end_reading, unit_of_work
@@ -47,6 +48,30 @@ def test_reading_stores_nothing(ours):
     with unit_of_work(write=False):
         add(ours, "a")
     assert names() == []
+
+
+def test_a_dry_one_stores_nothing_and_fails_where_a_real_one_would(ours):
+    with unit_of_work(dry=True):
+        db.session.add(Unit(org_id=ours, id=new_id(), name="a"))
+    assert names() == []
+    with unit_of_work():
+        add(ours, "a")
+    with pytest.raises(sa.exc.IntegrityError), unit_of_work(dry=True):
+        db.session.add(Unit(org_id=ours, id=new_id(), name="a"))
+
+
+def test_hooks_run_before_a_commit_once_also_when_there_were_savepoints(ours, monkeypatch):
+    ran = []
+    monkeypatch.setattr(transaction, "BEFORE_COMMIT", [lambda: ran.append(1)])
+    with unit_of_work(), db.session.begin_nested():
+        add(ours, "a")
+    with unit_of_work(dry=True):
+        add(ours, "b")
+    with unit_of_work(write=False):
+        names()
+    with pytest.raises(ZeroDivisionError), unit_of_work():
+        raise ZeroDivisionError
+    assert ran == [1, 1]
 
 
 def test_after_it_nothing_is_left_open(app, ours):

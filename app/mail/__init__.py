@@ -1,0 +1,1 @@
+"""E-mail: messages, their letters, the way to the mail server."""

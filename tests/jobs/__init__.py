@@ -1,0 +1,1 @@
+"""Jobs: in this process and in real ones."""
