@@ -61,7 +61,9 @@ class Work:
 
     def send(self) -> None:
         """Send until nothing is due."""
-        Runner(self.app, (Sender(self.threads),), 0.05).burst()
+        # A burst may end between two batches: the next in line is free only when the one before it is finished.
+        while Runner(self.app, (Sender(self.threads),), 0.05).burst():
+            pass
 
     def run(self) -> None:
         """Relay, then send."""
