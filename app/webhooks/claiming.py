@@ -136,13 +136,12 @@ def claim(limit: int, shares: Shares, slow: Collection[UUID], served: Mapping[UU
     with crossing("the sender serves every organisation"):
         with unit_of_work(write=False):
             waiting = db.session.execute(_DUE, {"now": now}).all()
-            if not waiting:
-                return []
-            busy = {row.id: row for row in db.session.execute(_IN_FLIGHT, {"now": now})}
-        turns = _turns(waiting, busy, shares, slow, served)[:limit]
+        if not waiting:
+            return []
         with unit_of_work():
-            if not turns or not _alone():
-                return []
+            _wait_for_turn()
+            busy = {row.id: row for row in db.session.execute(_IN_FLIGHT, {"now": now})}
+            turns = _turns(waiting, busy, shares, slow, served)[:limit]
             batches = [batch for endpoint in turns if (batch := _take(endpoint, now))]
             if any(len(batch.deliveries) == BATCH for batch in batches):
                 wake.wake_after_commit(SOURCE)  # there is more for another thread
@@ -187,12 +186,11 @@ def _turns(
     return found
 
 
-def _alone() -> bool:
-    """Whether no other process is claiming now; until the end of the transaction, none will."""
+def _wait_for_turn() -> None:
+    """Until the end of the transaction no other process claims: what is in flight is counted by one at a time."""
     connection = db.session.connection()
-    if connection.dialect.name != "postgresql":
-        return True
-    return bool(connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one())
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _take(endpoint: Any, now: datetime) -> Batch | None:

@@ -122,8 +122,7 @@ def test_down_then_errors_then_up_everything_arrives_under_the_same_id_with_the_
 
 
 def test_after_the_last_try_a_delivery_has_failed_and_the_next_in_line_goes_on(client, subscribe, work, deliveries):
-    broken = True
-    with receiver(lambda _: answer(500) if broken else OK) as there:
+    with receiver(lambda seen: answer(500) if seen.headers["x-webhook-event"] == "customer.created" else OK) as there:
         hook = subscribe(there, "customer.*")
         made = customer(client)
         client.patch(f"/customers/{made['id']}", {"phone": "+49 30 1"})
@@ -133,9 +132,7 @@ def test_after_the_last_try_a_delivery_has_failed_and_the_next_in_line_goes_on(c
             work.later(seconds)
         assert [each["state"] for each in deliveries(hook)] == ["pending", "pending"]
         work.later(1981)
-        broken = False
-        work.later(1)
-    assert [(each["state"], each["attempt_count"]) for each in deliveries(hook)] == [("failed", 4), ("pending", 1)]
+    assert [(each["state"], each["attempt_count"]) for each in deliveries(hook)] == [("failed", 4), ("delivered", 1)]
 
 
 def test_retry_after_is_kept_to_when_it_is_later_than_the_schedule(client, subscribe, work, deliveries):
@@ -335,7 +332,7 @@ def test_five_days_of_failures_pause_with_an_event(client, subscribe, work, deli
     assert paused["pause_reason"] == "It has failed for 5 days."
     [event] = client.get("/events?type=webhook.paused").get_json()["data"]
     assert event["data"]["id"] == hook["id"]
-    [entry] = [each for each in client.get("/audit-log").get_json()["data"] if each["event"] == "webhook.paused"]
+    [entry] = client.get("/audit-log?action=webhook.paused").get_json()["data"]
     assert (entry["actor"]["type"], entry["actor"]["name"]) == ("job", "webhooks")
 
 
