@@ -1,7 +1,7 @@
 """Idempotency-Key: a change that is asked for twice is done once, and the second asking gets the first one's answer.
 
 The key, the effect and the answer are one transaction: its first statement claims the key, and the answer is stored as
-soon as it is written. (Only the events follow: the end of their stream is what a whole organisation queues at.) So there
+soon as it is written. (Only events follow: the end of their stream is what a whole organisation queues at.) So there
 is no key without its effect, whatever dies when; a refusal rolls all of it back and may be tried again.
 Duplicates meet at the key: on PostgreSQL the second waits for the first, though not for long; on SQLite all writers do.
 """
