@@ -31,6 +31,7 @@ from app.egress.client import Egress
 from app.events import recording
 from app.events.declare import EXTENSION as EVENT_CATALOGUE
 from app.events.declare import Catalogue
+from app.events.openapi import describe_events
 from app.events.relay import EXTENSION as SUBSCRIBERS
 from app.events.relay import RelaySource
 from app.events.routes import bp as events_bp
@@ -173,6 +174,7 @@ def _register_routes(app: Flask, *more: Blueprint) -> None:
     api = openapi.make_api(app)
     for blueprint in (*BLUEPRINTS, *more):
         api.register_blueprint(blueprint)
+    describe_events(api.spec, app.extensions[EVENT_CATALOGUE])
     _check_markers(app)
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "org": "app.cli.organizations:org_commands",
     "user": "app.cli.users:user_commands",
     "key": "app.cli.keys:key_commands",
+    "events": "app.cli.events:events",
     "tier": "app.cli.tiers:tier_commands",
     "jobs": "app.cli.jobs:jobs_commands",
     "worker": "app.cli.worker:worker",
