@@ -66,6 +66,7 @@ from app.tiers import catalogue
 from app.webhooks import figures as deliveries
 from app.webhooks.events import EVENTS as WEBHOOK_EVENTS
 from app.webhooks.fanout import fan_out
+from app.webhooks.jobs import prune_deliveries
 from app.webhooks.routes import bp as webhooks_bp
 from app.webhooks.sender import Sender
 
@@ -99,7 +100,7 @@ EVENTS = (
 # What may be done later, and what the schedule does by itself.
 JOBS: tuple[Job, ...] = (send_message,)
 HANDLERS: Handlers = {}
-PERIODICS: tuple[Periodic, ...] = (prune, *upkeep.PERIODICS)
+PERIODICS: tuple[Periodic, ...] = (prune, *upkeep.PERIODICS, prune_deliveries)
 
 GAUGES = "billhook.gauges"  # app/http/metrics.py, which is loaded only where somebody may read them
 
