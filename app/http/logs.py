@@ -14,6 +14,7 @@ from werkzeug.utils import import_string
 
 from app.config import Settings, log_format, secrets_of, unknown_variables
 from app.http.masking import Masker, shown_key
+from app.http.principal import Principal
 
 PROBES = frozenset({"health.get_health", "health.get_readiness", "metrics.get_metrics"})
 _MILLISECONDS = 1000
@@ -71,20 +72,20 @@ def _start() -> None:
 
 def _access_line(log: Log, *, probes: bool) -> Any:
     def write(response: Response) -> Response:
-        probe = request.endpoint in PROBES
+        # The objects behind Flask's proxies, fetched once: each look through a proxy costs as much as a field.
+        asked, kept = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        rule = asked.url_rule
+        probe = rule is not None and rule.endpoint in PROBES
         if probe and not probes:
             return response
-        _note_caller()
-        rule = request.url_rule
         facts = {
-            "request_id": g.get("request_id"),
-            "organization": g.get("organization"),
-            "key": g.get("key"),
-            "method": request.method,
+            "request_id": kept.get("request_id"),
+            **caller_facts(kept.get("principal"), asked.environ.get("HTTP_AUTHORIZATION")),
+            "method": asked.method,
             "path": rule.rule if rule else None,
             "status": response.status_code,
-            "duration_ms": round((time.perf_counter() - g.started) * _MILLISECONDS, 2),
-            "remote": request.remote_addr,
+            "duration_ms": round((time.perf_counter() - kept.started) * _MILLISECONDS, 2),
+            "remote": asked.remote_addr,
         }
         log.lines.access("debug" if probe else "info", facts)
         return response
@@ -92,7 +93,8 @@ def _access_line(log: Log, *, probes: bool) -> Any:
     return write
 
 
-def _note_caller() -> None:
-    if (who := g.get("principal")) is not None:
-        g.organization = str(who.org_id)
-        g.key = shown_key(request.headers["Authorization"].split()[-1])
+def caller_facts(who: Principal | None, authorization: str | None) -> dict[str, str | None]:
+    """The organisation and the key that a request came with, once the key was found good."""
+    if who is None or not authorization:
+        return {"organization": None, "key": None}
+    return {"organization": str(who.org_id), "key": shown_key(authorization.split()[-1])}

@@ -110,6 +110,7 @@ def test_a_failure_is_logged_with_its_traceback(client, lines, monkeypatch):
     assert answer.status_code == line["status"] == 500
     assert failure["level"] == "error"
     assert failure["logger"] == "app.http.errors"
+    assert (failure["organization"], failure["key"]) == (str(client.org_id), f"bh_live_…{client.key[-4:]}")
     assert failure["request_id"] == line["request_id"] == answer.headers["X-Request-Id"]
     assert failure["exception"].startswith("Traceback")
     assert "postgresql://billhook:***@db/x" in failure["exception"]
