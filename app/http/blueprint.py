@@ -76,7 +76,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         documented: Decorator = super().response(status_code, instance, **options)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-            tagged = instance is not None and _returns_row(view)
+            # What is accepted for later (202) is another thing than the address names.
+            tagged = instance is not None and status_code in {200, 201} and _returns_row(view)
 
             @wraps(view)
             def write(*args: Any, **kwargs: Any) -> Response:

@@ -18,13 +18,14 @@ def tag_of(row: Any) -> str:
     return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
-def refuse_stale(row: Stamped) -> None:
+def refuse_stale(row: Any) -> None:
     """Raise PreconditionFailed unless the row, which is held, still has a tag that the caller's If-Match names."""
     change = running_change()
     if change is None or not change.conditional:
         return
     change.checked = True
-    if change.tags is not None and tag_of(row) not in change.tags:
+    # What has no tag (a delivery) can only be asked to be there.
+    if change.tags is not None and (not isinstance(row, Stamped) or tag_of(row) not in change.tags):
         raise PreconditionFailed("It was changed since you read it: read it again and decide anew.")
 
 

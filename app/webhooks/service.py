@@ -132,7 +132,7 @@ def send_test(webhook_id: UUID) -> Delivery:
 
 def redeliver(delivery_id: UUID) -> Delivery:
     """Send a delivery's bytes again, as a delivery of its own. Raises NotFound, Conflict when paused or off."""
-    old = find_or_404(Delivery, delivery_id, "delivery", _WITH_BODY)
+    old = find_or_404(Delivery, delivery_id, "delivery", _WITH_BODY, lock=True)
     endpoint = _sendable(old.endpoint_id)
     same = ("event_id", "seq", "event", "entity_type", "entity_id", "body")
     return _added(endpoint, kind="redelivery", **{name: getattr(old, name) for name in same})
@@ -200,7 +200,7 @@ def _waiting(endpoint: WebhookEndpoint) -> sa.Update:
 
 
 def _sendable(webhook_id: UUID) -> WebhookEndpoint:
-    endpoint = get_webhook(webhook_id)
+    endpoint = find_or_404(WebhookEndpoint, webhook_id, NOUN, lock=True)
     if endpoint.paused_at or not endpoint.active:
         raise Conflict('The webhook does not send now; switch it on with {"active": true} first.')
     return endpoint

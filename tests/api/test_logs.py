@@ -145,6 +145,7 @@ def with_secret(name):
         "metrics": f"token:{SECRET * 2}",
         "database_url": f"postgresql://billhook:{SECRET}@127.0.0.1:1/billhook",
         "redis_url": f"redis://:{SECRET}@127.0.0.1:1/0",
+        "smtp_url": f"smtp+starttls://billhook:{SECRET}@127.0.0.1:1",
     }.get(name)
 
 

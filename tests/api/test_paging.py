@@ -21,6 +21,8 @@ SORTED = {
     "/customers": ["name", "updated_at", "created_at"],
     "/events": ["seq", "created_at"],
     "/audit-log": ["created_at", "seq"],
+    "/webhooks": ["url", "created_at"],
+    "/communications": ["created_at", "updated_at"],
     "/invoices": ["issue_date", "due_date", "total", "number", "updated_at", "created_at"],
 }
 
@@ -49,6 +51,7 @@ def seven(app, documented):
             "/api-keys": {"name": "same", "scopes": ["items:read"]},
             "/items": {"name": "same", "price": f"{n // 3}.5"} | ({"sku": f"S-{n}"} if n % 2 else {}),
             "/customers": {"name": "Same"},
+            "/webhooks": {"url": "https://example.com/same", "events": ["*"]},
             "/invoices": {
                 "customer_id": customer,
                 "issue_date": f"2026-01-0{1 + n // 3}",
@@ -58,6 +61,9 @@ def seven(app, documented):
         for path, body in bodies.items():
             answer = caller.post(path, body)
             assert answer.status_code == 201, answer.get_json()
+        issued = answer.get_json()["id"]
+        caller.post(f"/invoices/{issued}/issue")
+        assert caller.post(f"/invoices/{issued}/send", {"to": ["same@example.com"]}).status_code == 202
     return caller
 
 

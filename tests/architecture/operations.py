@@ -182,6 +182,7 @@ class World:
             "create_customer": {"name": word, "email": f"{word}@example.com", "tax_ids": [tax]},
             "create_api_key": {"name": word},
             "update_settings": {"invoice_notes": word},
+            "update_webhook": {"description": word},
             "replay_webhook": {"from_time": "2026-01-01T00:00:00Z"},
             "create_invoice": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
             "calculate_totals": {"customer_id": customer, "lines": [*LINES, {"item_id": item, "tax_ids": [tax]}]},
@@ -195,11 +196,19 @@ class World:
         if not operation.parameters:
             return None
         path = operation.path.partition("/{")[0]
+        if path == "/api/v1/webhooks/deliveries":
+            return self._made(f"/webhooks/{self.ids['/api/v1/webhooks']}/test")
         maker = next((each for each in self.operations if (each.method, each.path) == ("POST", path)), None)
         assert maker, f"{operation.name}: nothing makes a row of {path}; teach {__name__}"
-        made = self.client.open("POST", path, **raw(self.full_body(maker)))
-        assert made.status_code == 201, made.get_json()
-        found: str = made.get_json()["id"]
+        found = self._made(path, **raw(self.full_body(maker)))
+        if operation.name == "send_invoice":
+            self._made(f"{path}/{found}/issue")
+        return found
+
+    def _made(self, path: str, **options: Any) -> str:
+        answer = self.client.open("POST", path, **options)
+        assert answer.status_code < 300, answer.get_json()
+        found: str = answer.get_json()["id"]
         return found
 
     def url(self, operation: Operation, row_id: str | None = None) -> str:

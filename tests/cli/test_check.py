@@ -23,7 +23,8 @@ def both(rules, row_id):
 
 def test_nothing_is_wrong_with_the_demo_data(demo):
     code, answer = demo.check()
-    assert answer == {"ok": True, "checked": {"organizations": 1, "invoices": 8, "numbers": 6}, "findings": []}
+    looked = {"organizations": 1, "invoices": 8, "numbers": 6, "events": 39}
+    assert answer == {"ok": True, "checked": looked, "findings": []}
     assert code == 0
 
 
@@ -109,7 +110,7 @@ def test_one_organisation_alone_and_as_text(demo, rows):
     assert done.stderr == ""
     sentence = "total is 3046.41 EUR; its parts add up to 3046.40 EUR."
     assert f"WRONG  invoice {rows.first}  [sum_of_parts]  {sentence}" in done.stdout
-    assert done.stdout.endswith("3 wrong. Checked organisations: 1, invoices: 8, numbers: 6.\n")
+    assert done.stdout.endswith("3 wrong. Checked organisations: 1, invoices: 8, numbers: 6, events: 39.\n")
 
 
 def test_a_log_that_was_shortened(demo, rows):

@@ -101,7 +101,7 @@ def _with_ours() -> Any:
     return patch.multiple(
         factory,
         JOBS=(*factory.JOBS, *JOBS),
-        PERIODICS=(*factory.PERIODICS, hourly, daily),
+        PERIODICS=(factory.prune, hourly, daily),
         BLUEPRINTS=(*factory.BLUEPRINTS, bp),
     )
 
