@@ -59,7 +59,8 @@ def storms(kind: str, application: str) -> Iterator[Storm]:
         home: Home = stack.enter_context(Homes(kind, folder, server).fresh("storm"))  # type: ignore[arg-type]
         with home.app() as app:
             migrate.upgrade(app)
-        storm = Storm(home, redis.url if redis else "", 2 if redis else 0, application)  # type: ignore[union-attr]
+        storm = Storm(home, redis.url, 2, smtp=True) if redis else Storm(home)
+        storm.application = application
         yield stack.enter_context(storm)
 
 

@@ -52,9 +52,9 @@ def redis(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def raging(home, request):
-    """An installation: SQLite by itself, PostgreSQL with Redis and two workers."""
-    own = request.getfixturevalue("redis") if home.kind == "postgresql" else None
-    with Storm(home, own.url if own else "", 2 if own else 0) as made:
+    """An installation: SQLite by itself and mail in files; PostgreSQL with Redis, two workers and a mail server."""
+    sqlite = home.kind == "sqlite"
+    with Storm(home) if sqlite else Storm(home, request.getfixturevalue("redis").url, 2, smtp=True) as made:
         yield made
 
 
