@@ -3,6 +3,7 @@
 The long run is `python -m tests.crash.long`; this is a little of it, and what happens around it.
 """
 
+import os
 import random
 import socket
 import time
@@ -18,6 +19,7 @@ from tests.support.receivers import Receiver
 from tests.support.services import require
 
 ROUNDS = 2
+AWAY = float(os.environ.get("BILLHOOK_TEST_REDIS_AWAY", "2.5"))  # seconds without Redis
 POSTGRES = pytest.mark.parametrize("home", ["postgresql"], indirect=True)
 
 
@@ -69,9 +71,9 @@ def storm(raging):
 def test_killed_processes_lose_nothing_and_double_nothing(storm):
     chance = random.Random(7)  # noqa: S311 - when to kill is no secret
     for _ in range(ROUNDS):
-        told = one_round(storm, chance)
+        told = one_round(storm, chance, kills=1)
         assert storm.found == [], told
-    assert storm.kills >= ROUNDS * 2
+    assert storm.kills >= ROUNDS
 
 
 @POSTGRES
@@ -91,8 +93,8 @@ def test_redis_goes_away_and_comes_back_under_load(storm, redis):
         time.sleep(0.5)
         redis.stop()
         done = len(storm.done)
-        time.sleep(2.5)
-        assert len(storm.done) > done + 10, "requests wait for Redis"
+        time.sleep(AWAY)
+        assert len(storm.done) > done + 4 * AWAY, "requests wait for Redis"
         redis.start()
         time.sleep(0.5)
     assert storm.broken() == []
