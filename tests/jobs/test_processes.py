@@ -101,7 +101,7 @@ def test_a_signal_ends_a_worker_after_what_it_does(app, place, ran, number):
         assert process.wait(SECONDS) == 0
         said = process.stdout.read()
     assert (state(made), state(late)) == ("done", "ready")
-    assert said.startswith("Working: ") and " jobs (1)." in said and "Stopping" in said
+    assert said.startswith("Working: ") and " jobs (1)" in said and "Stopping" in said
 
 
 def test_bursts_side_by_side_run_each_job_once(app, place, ran):
