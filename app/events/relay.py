@@ -7,6 +7,7 @@ with the rows that the subscribers add. Several processes may relay at once; eac
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask import current_app
@@ -42,18 +43,36 @@ class RelaySource:
 
 
 def relay_all() -> None:
-    """Hand on all that waits."""
-    while relay_once():
+    """Hand on all that waits. What a subscriber cannot take waits for the next pass, and holds up nobody else's."""
+    stuck: set[UUID] = set()
+    while relay_once(stuck=stuck):
         pass
 
 
-def relay_once(most: int = BATCH) -> int:
-    """Hand on up to `most` events of one organisation that waits. 0: nothing waits."""
+def relay_once(most: int = BATCH, stuck: set[UUID] | None = None) -> int:
+    """Hand on up to `most` events of one organisation that waits. 0: nothing waits.
+
+    With `stuck`, organisations in it are passed over, and one whose events could not be handed on is added to it;
+    without, the error is raised.
+    """
+    stopped: list[UUID] = []
+    try:
+        return _relay(most, stuck or set(), stopped)
+    except Exception:
+        if stuck is None or not stopped:
+            raise
+        log.exception("the events of organisation %s could not be handed on", stopped[0])
+        stuck.update(stopped)
+        return 1
+
+
+def _relay(most: int, stuck: set[UUID], taken: list[UUID]) -> int:
+    """One organisation's turn; its id is put into `taken` as soon as it is known."""
     with crossing("the relay serves every organisation"), unit_of_work():
         waiting = (
             sa.select(EventRelay, EventStream.seq)
             .join(EventStream, EventStream.org_id == EventRelay.org_id)
-            .where(EventStream.seq > EventRelay.seq)
+            .where(EventStream.seq > EventRelay.seq, EventRelay.org_id.not_in(stuck))
             .limit(1)
             .with_for_update(of=EventRelay, skip_locked=True)
         )
@@ -61,6 +80,7 @@ def relay_once(most: int = BATCH) -> int:
         if found is None:
             return 0
         cursor, end = found
+        taken.append(cursor.org_id)
         with organization(cursor.org_id, "UTC"):
             query = sa.select(EventRow).where(EventRow.seq > cursor.seq).order_by(EventRow.seq).limit(most)
             rows = db.session.scalars(query).all()

@@ -252,6 +252,23 @@ class TestTheRelay:
             assert mine == sorted(mine)
             assert len(mine) == len(set(mine)) == 5
 
+    def test_an_organisation_whose_events_cannot_be_taken_holds_up_no_other(self, app, client, stranger, handed):
+        make(client, "/customers", {"name": "Acme"})
+        make(stranger, "/customers", {"name": "Acme"})
+        usual = app.extensions[relay.EXTENSION]
+
+        def choose(rows):
+            if rows[0].org_id == client.org_id:
+                raise RuntimeError("no")
+            usual[0](rows)
+
+        app.extensions[relay.EXTENSION] = (choose,)
+        relay.relay_all()
+        assert {org for org, _, _ in handed} == {stranger.org_id}
+        app.extensions[relay.EXTENSION] = usual
+        relay.relay_all()
+        assert {org for org, _, _ in handed} == {client.org_id, stranger.org_id}
+
     def test_a_subscriber_that_fails_gets_them_again(self, app, client, handed):
         make(client, "/customers", {"name": "Acme"})
         usual = app.extensions[relay.EXTENSION]
